@@ -1,0 +1,42 @@
+// Layer 0. The two kinds of failure that are not bugs. Each carries a stable code; a dialect turns
+// the code into a reply of its own. Anything else that is thrown is a bug and costs that connection alone.
+
+/** What a codec can find wrong with a peer's bytes. */
+export type ProtocolCode = 'malformed' | 'too-long';
+
+/** The peer's bytes are not what the protocol says. Thrown by codecs, which stay broken after it. */
+export class ProtocolError extends Error {
+  readonly code: ProtocolCode;
+
+  constructor(code: ProtocolCode, message: string) {
+    super(message);
+    this.name = 'ProtocolError';
+    this.code = code;
+  }
+}
+
+/** Why the house refuses a request. */
+export type HouseCode =
+  | 'bad-name'
+  | 'bad-room'
+  | 'name-taken'
+  | 'name-registered'
+  | 'room-password'
+  | 'no-such-room'
+  | 'not-in-room'
+  | 'too-long'
+  | 'not-allowed'
+  | 'too-fast'
+  | 'full'
+  | 'not-saved';
+
+/** The house refuses a request that was well formed. Thrown by layer 2, told to the one who asked. */
+export class HouseError extends Error {
+  readonly code: HouseCode;
+
+  constructor(code: HouseCode, message: string) {
+    super(message);
+    this.name = 'HouseError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,64 @@
+// Layer 0. What layer 3 (a dialect's session) and layer 4 (a socket) know of one another: plain types,
+// so that a session runs on a real socket, on a datagram peer or on a test's array alike.
+
+export interface Address {
+  readonly ip: string;
+  readonly port: number;
+}
+
+/** One side of a conversation, as a session sees it. */
+export interface Port {
+  /** Names the connection in logs. */
+  readonly id: string;
+  readonly local: Address;
+  readonly remote: Address;
+  /** Queues bytes; they go out at the end of this turn of the event loop, in the order sent. */
+  send(bytes: Uint8Array): void;
+  /** Closes after everything queued has gone out. Nothing can be sent afterwards. */
+  end(): void;
+  /** Reading goes on after `receive` returned false; the deadline may have changed. */
+  resume(): void;
+  /** Something was thrown that is a bug: logged, and this connection closed. */
+  fail(error: unknown): void;
+}
+
+/** A socket for datagrams. */
+export interface DatagramPort {
+  /** The port number it is bound to. */
+  readonly number: number;
+  /** Our address as seen from there. */
+  localIp(remoteIp: string): string;
+  send(bytes: Uint8Array, to: Address): void;
+  fail(error: unknown): void;
+}
+
+/** All peers of one dialect on one datagram socket. */
+export interface DatagramSession {
+  receive(bytes: Uint8Array, from: Address, now: number): void;
+  tick(now: number): void;
+  deadline(): number;
+}
+
+/** Bytes for many ports at once: appended once, written to each port as the same slice. */
+export interface Broadcast {
+  add(port: Port): void;
+  remove(port: Port): void;
+  /** Sends `bytes` to every port that was added, but for `except`. */
+  append(bytes: Uint8Array, except?: Port): void;
+}
+
+/** What a connection of one dialect does. `now` is a monotonic time in milliseconds. */
+export interface Session {
+  /** Takes bytes from the peer; false asks for no more until `port.resume()`. */
+  receive(bytes: Uint8Array, now: number): boolean;
+  /** The peer will send no more, but may still read. */
+  ended(now: number): void;
+  /** The connection is gone, or is about to be for this reason. Called once. */
+  closed(reason: string): void;
+  /** The server drops this peer: a last word in the dialect's own form, if it has one. */
+  dropped(reason: string): void;
+  /** Called at `deadline()` or later; harmless when early or repeated. */
+  tick(now: number): void;
+  /** When `tick` wants to be called; Infinity for never. */
+  deadline(): number;
+}

@@ -1,0 +1,2 @@
+/** The version of this build; `test/version.test.ts` keeps it equal to package.json's. */
+export const VERSION = '0.1.0';

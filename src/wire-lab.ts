@@ -1,0 +1,261 @@
+// Layer 1. The bytes of the `lab` dialect (docs/lab.md), both directions. Pure.
+
+import { ProtocolError } from './errors.ts';
+import { type Decoder, encodeText } from './wire.ts';
+import { type Block, FieldDecoder, type Grammar } from './wire-fields.ts';
+
+export type LabRequest =
+  /** `line` is the whole request as sent, for the echo. */
+  | { readonly kind: 'helo'; readonly line: Uint8Array }
+  | { readonly kind: 'kill' }
+  | { readonly kind: 'join'; readonly room: string; readonly ip: string; readonly port: string; readonly name: string }
+  | { readonly kind: 'leave'; readonly ref: string; readonly joinId: string; readonly name: string }
+  | { readonly kind: 'disconnect'; readonly ip: string; readonly port: string; readonly name: string }
+  | {
+      readonly kind: 'chat';
+      readonly ref: string;
+      readonly joinId: string;
+      readonly name: string;
+      readonly text: string;
+      /** UDP only: tells a repeated datagram from a repeated text. */
+      readonly seq?: string;
+    }
+  /** A line that begins no request: ignored, as the lab asks. */
+  | { readonly kind: 'other'; readonly line: string }
+  /** A request that is wrong; reading goes on at the next one. */
+  | { readonly kind: 'fault'; readonly code: 'malformed' | 'too-long'; readonly detail: string };
+
+/** References and ids are strings: other servers of this protocol use numbers of up to 39 digits. */
+export type LabReply =
+  | {
+      readonly kind: 'helo';
+      readonly line: Uint8Array;
+      readonly ip: string;
+      readonly port: string;
+      readonly studentId: string;
+    }
+  | {
+      readonly kind: 'joined';
+      readonly room: string;
+      readonly ip: string;
+      readonly port: string;
+      readonly ref: string;
+      readonly joinId: string;
+    }
+  | { readonly kind: 'left'; readonly ref: string; readonly joinId: string }
+  | { readonly kind: 'chat'; readonly ref: string; readonly name: string; readonly text: string }
+  | { readonly kind: 'error'; readonly code: string; readonly description: string };
+
+export const MAX_TEXT_BYTES = 65_536;
+
+const REQUESTS: Grammar = {
+  blocks: {
+    JOIN_CHATROOM: ['CLIENT_IP', 'PORT', 'CLIENT_NAME'],
+    LEAVE_CHATROOM: ['JOIN_ID', 'CLIENT_NAME'],
+    DISCONNECT: ['PORT', 'CLIENT_NAME'],
+    CHAT: ['JOIN_ID', 'CLIENT_NAME', 'MESSAGE'],
+  },
+  words: { HELO: [], KILL_SERVICE: [] },
+  glued: /(?:JOIN_CHATROOM|LEAVE_CHATROOM|DISCONNECT|CHAT):|HELO |KILL_SERVICE\s*$/,
+  text: 'MESSAGE',
+  textEndsAtKeyword: true,
+};
+
+const REPLIES: Grammar = {
+  blocks: {
+    JOINED_CHATROOM: ['SERVER_IP', 'PORT', 'ROOM_REF', 'JOIN_ID'],
+    LEFT_CHATROOM: ['JOIN_ID'],
+    CHAT: ['JOIN_ID?', 'CLIENT_NAME', 'MESSAGE'],
+    ERROR_CODE: ['ERROR_DESCRIPTION'],
+  },
+  words: { HELO: ['IP', 'PORT', 'STUDENTID'] },
+  glued: /(?:JOINED_CHATROOM|LEFT_CHATROOM|CHAT|ERROR_CODE):/,
+  text: 'MESSAGE',
+  // a text that holds `CHAT: 0` must not pass for a second CHAT
+  textEndsAtKeyword: false,
+};
+
+/** What a client sends, as the server reads it. Never throws: faults are messages. */
+export class LabRequestDecoder implements Decoder<LabRequest> {
+  readonly #fields: FieldDecoder;
+
+  constructor(maxBytes = MAX_TEXT_BYTES) {
+    this.#fields = new FieldDecoder(REQUESTS, maxBytes);
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#fields.push(bytes);
+  }
+
+  lull(): void {
+    this.#fields.lull();
+  }
+
+  end(): void {
+    this.#fields.end();
+  }
+
+  get pending(): boolean {
+    return this.#fields.pending;
+  }
+
+  next(): LabRequest | undefined {
+    const block = this.#fields.next();
+    return block?.kind === 'block' ? requestOf(block) : block;
+  }
+}
+
+function requestOf({ key, values, line }: Block & { kind: 'block' }): LabRequest {
+  const [a = '', b = '', c = '', d = ''] = values;
+  switch (key) {
+    case 'HELO':
+      return { kind: 'helo', line };
+    case 'KILL_SERVICE':
+      return line.length === key.length ? { kind: 'kill' } : { kind: 'other', line: key };
+    case 'JOIN_CHATROOM':
+      return { kind: 'join', room: a, ip: b, port: c, name: d };
+    case 'LEAVE_CHATROOM':
+      return { kind: 'leave', ref: a, joinId: b, name: c };
+    case 'DISCONNECT':
+      return { kind: 'disconnect', ip: a, port: b, name: c };
+    default:
+      return { kind: 'chat', ref: a, joinId: b, name: c, text: d };
+  }
+}
+
+/** One datagram is one request; a CHAT may carry `SEQ: n` behind its text. */
+export function decodeLabDatagram(bytes: Uint8Array): LabRequest | undefined {
+  const decoder = new LabRequestDecoder();
+  decoder.push(bytes);
+  decoder.end();
+  const request = decoder.next();
+  if (request?.kind !== 'chat') return request;
+  const inText = /\n[ \t]*SEQ[ \t]*:[ \t]*(\S{1,20})$/i.exec(request.text);
+  if (inText) return { ...request, text: request.text.slice(0, inText.index), seq: inText[1] as string };
+  const after = decoder.next();
+  const behind = after?.kind === 'other' ? /^SEQ[ \t]*:[ \t]*(\S{1,20})$/i.exec(after.line) : null;
+  return behind ? { ...request, seq: behind[1] as string } : request;
+}
+
+/** What a server sends, as the client reads it. Throws ProtocolError on a server that makes no sense. */
+export class LabReplyDecoder implements Decoder<LabReply> {
+  readonly #fields: FieldDecoder;
+  #broken: ProtocolError | undefined;
+
+  constructor(maxBytes = 2 * MAX_TEXT_BYTES) {
+    this.#fields = new FieldDecoder(REPLIES, maxBytes);
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#fields.push(bytes);
+  }
+
+  lull(): void {
+    this.#fields.lull();
+  }
+
+  end(): void {
+    this.#fields.end();
+  }
+
+  get pending(): boolean {
+    return this.#fields.pending;
+  }
+
+  next(): LabReply | undefined {
+    if (this.#broken) throw this.#broken;
+    for (;;) {
+      const block = this.#fields.next();
+      if (block === undefined) return undefined;
+      if (block.kind === 'block') return replyOf(block);
+      if (block.kind === 'fault') {
+        this.#broken = new ProtocolError(block.code, block.detail);
+        throw this.#broken;
+      }
+    }
+  }
+}
+
+function replyOf({ key, values, line }: Block & { kind: 'block' }): LabReply {
+  const [a = '', b = '', c = '', d = '', e = ''] = values;
+  switch (key) {
+    case 'HELO':
+      return { kind: 'helo', line, ip: a, port: b, studentId: c };
+    case 'JOINED_CHATROOM':
+      return { kind: 'joined', room: a, ip: b, port: c, ref: d, joinId: e };
+    case 'LEFT_CHATROOM':
+      return { kind: 'left', ref: a, joinId: b };
+    case 'ERROR_CODE':
+      return { kind: 'error', code: a, description: b };
+    default:
+      return { kind: 'chat', ref: a, name: b, text: c };
+  }
+}
+
+export function encodeReply(reply: LabReply): Uint8Array {
+  switch (reply.kind) {
+    case 'helo': {
+      const rest = encodeText(`\nIP:${reply.ip}\nPort:${reply.port}\nStudentID:${oneLine(reply.studentId)}\n`);
+      const bytes = new Uint8Array(reply.line.length + rest.length);
+      bytes.set(reply.line);
+      bytes.set(rest, reply.line.length);
+      return bytes;
+    }
+    case 'joined':
+      return encodeText(
+        `JOINED_CHATROOM: ${oneLine(reply.room)}\nSERVER_IP: ${reply.ip}\nPORT: ${reply.port}\n` +
+          `ROOM_REF: ${reply.ref}\nJOIN_ID: ${reply.joinId}\n`,
+      );
+    case 'left':
+      return encodeText(`LEFT_CHATROOM: ${reply.ref}\nJOIN_ID: ${oneLine(reply.joinId)}\n`);
+    case 'chat':
+      return encodeText(
+        `CHAT: ${reply.ref}\nCLIENT_NAME: ${oneLine(reply.name)}\nMESSAGE: ${freeText(reply.text)}\n\n`,
+      );
+    case 'error':
+      return encodeText(`ERROR_CODE: ${reply.code}\nERROR_DESCRIPTION: ${oneLine(reply.description)}\n`);
+  }
+}
+
+export function encodeRequest(request: Exclude<LabRequest, { kind: 'other' | 'fault' }>): Uint8Array {
+  switch (request.kind) {
+    case 'helo': {
+      const bytes = new Uint8Array(request.line.length + 1);
+      bytes.set(request.line);
+      bytes[request.line.length] = 0x0a;
+      return bytes;
+    }
+    case 'kill':
+      return encodeText('KILL_SERVICE\n');
+    case 'join':
+      return encodeText(
+        `JOIN_CHATROOM: ${oneLine(request.room)}\nCLIENT_IP: ${request.ip}\nPORT: ${request.port}\n` +
+          `CLIENT_NAME: ${oneLine(request.name)}\n`,
+      );
+    case 'leave':
+      return encodeText(
+        `LEAVE_CHATROOM: ${oneLine(request.ref)}\nJOIN_ID: ${oneLine(request.joinId)}\nCLIENT_NAME: ${oneLine(request.name)}\n`,
+      );
+    case 'disconnect':
+      return encodeText(`DISCONNECT: ${request.ip}\nPORT: ${request.port}\nCLIENT_NAME: ${oneLine(request.name)}\n`);
+    case 'chat':
+      return encodeText(
+        `CHAT: ${oneLine(request.ref)}\nJOIN_ID: ${oneLine(request.joinId)}\nCLIENT_NAME: ${oneLine(request.name)}\n` +
+          `MESSAGE: ${freeText(request.text)}\n\n${request.seq === undefined ? '' : `SEQ: ${oneLine(request.seq)}\n`}`,
+      );
+  }
+}
+
+/** A value must not end its line early. */
+function oneLine(text: string): string {
+  return /[\r\n]/.test(text) ? text.replace(/[\r\n]+/g, ' ') : text;
+}
+
+/** Free text must not end at a blank line of its own: a space stands in each. */
+function freeText(text: string): string {
+  if (!text.includes('\n')) return text;
+  return text
+    .replaceAll('\r\n', '\n')
+    .replace(/\n+$/, '')
+    .replace(/\n(?=\n)/g, '\n ');
+}
