@@ -1,0 +1,44 @@
+// Layer 2. Which names people and rooms may have, and when two names are the same. Pure.
+
+import { HouseError } from './errors.ts';
+
+export const MAX_NAME_CHARS = 64;
+
+/** Control and unpaired characters, line separators, and those that turn the direction of text around. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNFIT = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/u;
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu;
+
+/** Names that dialects give a meaning to: nobody wears one of them. */
+const RESERVED: ReadonlySet<string> = new Set(['server', 'all', 'root', 'me']);
+
+/** The same for all spellings of one name: without case, width and invisible characters. */
+export function nameKey(name: string): string {
+  return name.normalize('NFKC').replace(INVISIBLE, '').toLowerCase().normalize('NFC');
+}
+
+/** The name as it will stand, or a HouseError that says what is wrong with it. */
+export function checkName(name: string): string {
+  return check(name, 'bad-name', 'a name');
+}
+
+export function checkRoomName(name: string): string {
+  return check(name, 'bad-room', 'a room name');
+}
+
+export function isReserved(key: string): boolean {
+  return RESERVED.has(key);
+}
+
+/** `name`, then `name~2`, `name~3` …: what others are shown when a name is taken. */
+export function alias(name: string, n: number): string {
+  return n < 2 ? name : `${name}~${n}`;
+}
+
+function check(name: string, code: 'bad-name' | 'bad-room', what: string): string {
+  const fit = name.trim().normalize('NFC');
+  if (fit === '' || nameKey(fit).trim() === '') throw new HouseError(code, `${what} is missing`);
+  if (fit.length > MAX_NAME_CHARS) throw new HouseError(code, `${what} has at most ${MAX_NAME_CHARS} characters`);
+  if (UNFIT.test(fit)) throw new HouseError(code, `${what} has no control characters`);
+  return fit;
+}

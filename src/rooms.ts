@@ -1,0 +1,349 @@
+// Layer 2. The house: who is in it, which rooms there are, who hears what. Knows no dialect, no socket and
+// no clock. It never waits for a member: an event is handed once to each audience (the members of a room
+// that hear it in the same form), which encodes it once for all of them.
+
+import type { Backbone } from './backbone.ts';
+import { HouseError } from './errors.ts';
+import { alias, checkName, checkRoomName, isReserved, nameKey } from './names.ts';
+import type { StoredRoom } from './store.ts';
+
+/** Who somebody is, as events carry it: plain data, the same on every node. */
+export interface Person {
+  readonly id: string;
+  /** The one name nobody else in the house has. */
+  readonly name: string;
+  /** What they call themselves; shown where their own dialect can't be told of another name. */
+  readonly nick: string;
+  readonly dialect: string;
+}
+
+export interface Joined {
+  readonly kind: 'joined';
+  readonly room: string;
+  readonly who: Person;
+  readonly at: number;
+}
+
+export interface Left {
+  readonly kind: 'left';
+  readonly room: string;
+  readonly who: Person;
+  readonly at: number;
+  readonly reason: string;
+}
+
+export interface Post {
+  readonly kind: 'post';
+  readonly id: number;
+  readonly room: string;
+  readonly who: Person;
+  readonly at: number;
+  readonly text: string;
+}
+
+/** The server is going down; told to the members of this node. */
+export interface Closing {
+  readonly kind: 'closing';
+  readonly room: string;
+  readonly at: number;
+  readonly reason: string;
+}
+
+/** `room` is the room's key. */
+export type HouseEvent = Joined | Left | Post | Closing;
+
+/** What a house publishes; the backbone gives posts their ids. */
+export type Draft = Joined | Left | Omit<Post, 'id'>;
+
+/** The members of one room that hear events in the same form. */
+export interface Audience {
+  /** `member` is one of this tongue; called before the audience hears that it joined. */
+  add(member: Member): void;
+  /** Called after the audience heard that it left. */
+  remove(member: Member): void;
+  hear(event: HouseEvent): void;
+}
+
+/** A form in which members hear events: a dialect, or a dialect over one kind of transport. */
+export interface Tongue {
+  readonly dialect: string;
+  audience(room: Room): Audience;
+}
+
+export interface Limits {
+  readonly people: number;
+  readonly rooms: number;
+  readonly roomsEach: number;
+  readonly textChars: number;
+}
+
+export const DEFAULT_LIMITS: Limits = { people: 20_000, rooms: 10_000, roomsEach: 100, textChars: 65_536 };
+
+/** Somebody who is connected to this node. */
+export class Member {
+  readonly person: Person;
+  readonly tongue: Tongue;
+  readonly rooms = new Map<string, Room>();
+
+  constructor(person: Person, tongue: Tongue) {
+    this.person = person;
+    this.tongue = tongue;
+  }
+}
+
+export class Room {
+  readonly key: string;
+  readonly name: string;
+  /** Everybody in it, of every node, in the order in which they came. */
+  readonly people = new Map<string, Person>();
+  /** Its number in each dialect that numbers rooms, as far as this node has heard. */
+  readonly refs: Map<string, number>;
+  readonly #local = new Map<string, Member>();
+  readonly #audiences = new Map<Tongue, { readonly audience: Audience; size: number }>();
+
+  constructor(record: StoredRoom) {
+    this.key = record.key;
+    this.name = record.name;
+    this.refs = new Map(record.refs);
+  }
+
+  seat(member: Member): void {
+    if (this.#local.has(member.person.id)) return;
+    this.#local.set(member.person.id, member);
+    let group = this.#audiences.get(member.tongue);
+    if (!group) {
+      group = { audience: member.tongue.audience(this), size: 0 };
+      this.#audiences.set(member.tongue, group);
+    }
+    group.size++;
+    group.audience.add(member);
+  }
+
+  unseat(id: string): void {
+    const member = this.#local.get(id);
+    const group = member && this.#audiences.get(member.tongue);
+    if (!member || !group) return;
+    this.#local.delete(id);
+    group.audience.remove(member);
+    if (--group.size === 0) this.#audiences.delete(member.tongue);
+  }
+
+  /** One audience's bug is not another's: what it throws goes to `onBug`. */
+  hear(event: HouseEvent, onBug: (error: unknown) => void): void {
+    for (const { audience } of this.#audiences.values()) {
+      try {
+        audience.hear(event);
+      } catch (error) {
+        onBug(error);
+      }
+    }
+  }
+}
+
+export interface HouseOptions {
+  readonly backbone: Backbone;
+  /** The time of day in milliseconds. */
+  readonly wall: () => number;
+  readonly onBug: (error: unknown) => void;
+  readonly limits?: Partial<Limits>;
+}
+
+export class House {
+  readonly #backbone: Backbone;
+  readonly #wall: () => number;
+  readonly #onBug: (error: unknown) => void;
+  readonly limits: Limits;
+  readonly #rooms = new Map<string, Room>();
+  readonly #byRef = new Map<string, Map<number, Room>>();
+  readonly #members = new Map<string, Member>();
+  /** For each name that is worn under aliases: how many wear it, and the last alias number given. */
+  readonly #worn = new Map<string, { wearers: number; last: number }>();
+  /** Rooms in which something was said: these are never forgotten. */
+  readonly #used = new Set<string>();
+  #nextId = 1;
+  #closed = false;
+
+  constructor({ backbone, wall, onBug, limits }: HouseOptions) {
+    this.#backbone = backbone;
+    this.#wall = wall;
+    this.#onBug = onBug;
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    for (const record of backbone.rooms()) this.#addRoom(record);
+    backbone.listen((event) => this.#hear(event));
+  }
+
+  get people(): number {
+    return this.#members.size;
+  }
+
+  get rooms(): ReadonlyMap<string, Room> {
+    return this.#rooms;
+  }
+
+  /**
+   * A person comes in. A taken name is refused (`exactly`) or becomes `name~2` for the others (`aliased`):
+   * that is for dialects which can't refuse one.
+   */
+  async enter(nick: string, tongue: Tongue, as: 'exactly' | 'aliased'): Promise<Member> {
+    const asked = checkName(nick);
+    if (this.#members.size >= this.limits.people) throw new HouseError('full', 'the server is full');
+    const name = await this.#claim(asked, as);
+    const id = `${this.#backbone.node}.${this.#nextId++}`;
+    const member = new Member({ id, name, nick: asked, dialect: tongue.dialect }, tongue);
+    this.#members.set(id, member);
+    return member;
+  }
+
+  /** The person leaves every room and the house. */
+  quit(member: Member, reason: string): void {
+    if (!this.#members.delete(member.person.id)) return;
+    for (const room of [...member.rooms.values()]) this.leave(member, room, reason);
+    this.#release(member.person);
+  }
+
+  /** The room of that name; it is made when there is none. */
+  async openRoom(name: string): Promise<Room> {
+    const asked = checkRoomName(name);
+    const key = nameKey(asked);
+    const known = this.#rooms.get(key);
+    if (known) return known;
+    if (this.#rooms.size >= this.limits.rooms) this.#forgetOne();
+    const record = await this.#backbone.openRoom(key, asked, this.#wall());
+    return this.#rooms.get(key) ?? this.#addRoom(record);
+  }
+
+  findRoom(name: string): Room | undefined {
+    return this.#rooms.get(nameKey(name.trim()));
+  }
+
+  /** The room's number in a dialect that has numbers for rooms. */
+  async refOf(room: Room, dialect: string): Promise<number> {
+    const ref = await this.#backbone.refOf(room.key, dialect);
+    room.refs.set(dialect, ref);
+    this.#refsOf(dialect).set(ref, room);
+    return ref;
+  }
+
+  roomByRef(dialect: string, ref: number): Room | undefined {
+    return this.#byRef.get(dialect)?.get(ref);
+  }
+
+  join(member: Member, room: Room): void {
+    if (member.rooms.has(room.key)) return;
+    if (this.#rooms.get(room.key) !== room) throw new HouseError('no-such-room', `${room.name} is gone`);
+    if (member.rooms.size >= this.limits.roomsEach) {
+      throw new HouseError('not-allowed', `nobody is in more than ${this.limits.roomsEach} rooms`);
+    }
+    member.rooms.set(room.key, room);
+    this.#publish({ kind: 'joined', room: room.key, who: member.person, at: this.#wall() });
+  }
+
+  leave(member: Member, room: Room, reason: string): void {
+    if (!member.rooms.delete(room.key)) return;
+    this.#publish({ kind: 'left', room: room.key, who: member.person, at: this.#wall(), reason });
+  }
+
+  say(member: Member, room: Room, text: string): void {
+    if (!member.rooms.has(room.key)) throw new HouseError('not-in-room', `you are not in ${room.name}`);
+    if (text.length > this.limits.textChars) throw new HouseError('too-long', 'the message is too long');
+    this.#used.add(room.key);
+    this.#publish({ kind: 'post', room: room.key, who: member.person, at: this.#wall(), text });
+  }
+
+  /** Settles when a crash can't take the post any more. */
+  saved(post: Post): Promise<void> {
+    return this.#backbone.saved(post.id);
+  }
+
+  /** The newest posts of a room, or those before a post; oldest first. */
+  history(room: Room, limit: number, before?: number): Promise<Post[]> {
+    return this.#backbone.history(room.key, limit, before);
+  }
+
+  /** Tells everybody here that the server is going down. Nothing is published afterwards. */
+  close(reason: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const at = this.#wall();
+    for (const room of this.#rooms.values()) {
+      room.hear({ kind: 'closing', room: room.key, at, reason }, this.#onBug);
+    }
+  }
+
+  #publish(draft: Draft): void {
+    if (!this.#closed) this.#backbone.publish(draft);
+  }
+
+  #hear(event: HouseEvent): void {
+    const room = this.#rooms.get(event.room);
+    if (!room) return;
+    if (event.kind === 'joined') {
+      const member = this.#members.get(event.who.id);
+      room.people.set(event.who.id, event.who);
+      if (member) room.seat(member);
+    }
+    room.hear(event, this.#onBug);
+    if (event.kind === 'left') {
+      room.people.delete(event.who.id);
+      room.unseat(event.who.id);
+    }
+  }
+
+  async #claim(asked: string, as: 'exactly' | 'aliased'): Promise<string> {
+    const base = nameKey(asked);
+    let worn = this.#worn.get(base);
+    if (!worn) {
+      worn = { wearers: 0, last: 1 };
+      this.#worn.set(base, worn);
+    }
+    worn.wearers++;
+    if (!isReserved(base) && (await this.#backbone.claim(base))) return asked;
+    if (as === 'aliased') {
+      for (;;) {
+        const other = alias(asked, ++worn.last);
+        if (await this.#backbone.claim(nameKey(other))) return other;
+      }
+    }
+    this.#unwear(base);
+    throw new HouseError('name-taken', `the name ${asked} is taken`);
+  }
+
+  #release(person: Person): void {
+    this.#backbone.release(nameKey(person.name));
+    this.#unwear(nameKey(person.nick));
+  }
+
+  #unwear(base: string): void {
+    const worn = this.#worn.get(base);
+    if (worn && --worn.wearers === 0) this.#worn.delete(base);
+  }
+
+  #addRoom(record: StoredRoom): Room {
+    const room = new Room(record);
+    this.#rooms.set(room.key, room);
+    if (record.used) this.#used.add(room.key);
+    for (const [dialect, ref] of record.refs) this.#refsOf(dialect).set(ref, room);
+    return room;
+  }
+
+  #refsOf(dialect: string): Map<number, Room> {
+    let refs = this.#byRef.get(dialect);
+    if (!refs) {
+      refs = new Map();
+      this.#byRef.set(dialect, refs);
+    }
+    return refs;
+  }
+
+  /** Makes place for a room: one that is empty and in which nothing was ever said goes. */
+  #forgetOne(): void {
+    for (const room of this.#rooms.values()) {
+      if (room.people.size > 0 || this.#used.has(room.key)) continue;
+      this.#rooms.delete(room.key);
+      for (const [dialect, ref] of room.refs) this.#byRef.get(dialect)?.delete(ref);
+      this.#backbone.forgetRoom(room.key);
+      return;
+    }
+    throw new HouseError('full', `the server has its ${this.limits.rooms} rooms`);
+  }
+}

@@ -1,0 +1,58 @@
+// Layer 2. The store's own thread: SQLite waits for the disk here, so that nobody else does.
+
+import { parentPort } from 'node:worker_threads';
+import { Database, type Group, type PostRow, type RoomRow } from './database.ts';
+
+export type ToWorker =
+  | { readonly op: 'open'; readonly file: string }
+  | { readonly op: 'write'; readonly group: Group }
+  | {
+      readonly op: 'history';
+      readonly id: number;
+      readonly room: number;
+      readonly limit: number;
+      readonly before?: number;
+    }
+  | { readonly op: 'close' };
+
+export type FromWorker =
+  | { readonly op: 'opened'; readonly rooms: RoomRow[]; readonly lastPost: number }
+  | { readonly op: 'refused'; readonly message: string }
+  /** Answers to `write`, in its order; an error's message when nothing was written. */
+  | { readonly op: 'written'; readonly error?: string }
+  | { readonly op: 'history'; readonly id: number; readonly posts: PostRow[]; readonly error?: string }
+  | { readonly op: 'closed' };
+
+let database: Database | undefined;
+
+function answer(message: ToWorker): FromWorker {
+  switch (message.op) {
+    case 'open':
+      try {
+        database = new Database(message.file);
+        return { op: 'opened', rooms: database.rooms(), lastPost: database.lastPost() };
+      } catch (error) {
+        return { op: 'refused', message: (error as Error).message };
+      }
+    case 'write':
+      try {
+        database?.write(message.group);
+        return { op: 'written' };
+      } catch (error) {
+        return { op: 'written', error: (error as Error).message };
+      }
+    case 'history':
+      try {
+        const posts = database?.history(message.room, message.limit, message.before) ?? [];
+        return { op: 'history', id: message.id, posts };
+      } catch (error) {
+        return { op: 'history', id: message.id, posts: [], error: (error as Error).message };
+      }
+    case 'close':
+      database?.close();
+      database = undefined;
+      return { op: 'closed' };
+  }
+}
+
+parentPort?.on('message', (message: ToWorker) => parentPort?.postMessage(answer(message)));
