@@ -1,0 +1,51 @@
+// Layer 3. The table of dialects: what a connection or a datagram of each is handed to. A new dialect is a
+// row here, a codec and a session. Rows without `open` are known to the sniffer and not built yet.
+
+import { Lab, type LabOptions } from './lab-session.ts';
+import { LabUdp } from './lab-udp.ts';
+import type { DatagramPort, DatagramSession, Port, Session } from './session.ts';
+
+export const DIALECTS = ['lab', 'menu', 'pipe', 'datagram', 'lobby', 'irc', 'http', 'tls'] as const;
+export type DialectName = (typeof DIALECTS)[number];
+
+export interface Dialect {
+  readonly name: DialectName;
+  /** A connection has turned out to speak it. */
+  open?(port: Port): Session;
+  /** A socket may get datagrams of it. */
+  openDatagrams?(port: DatagramPort): DatagramSession;
+  /** What a client of a dialect that is not built is told before the connection closes. */
+  readonly farewell?: string;
+}
+
+/** What the dialects are handed; each takes its part. */
+export type DialectOptions = LabOptions;
+
+export type DialectTable = Readonly<Record<DialectName, Dialect>>;
+
+/** Which dialects a build speaks, for `--listen` and `--help`. */
+export const BUILT: readonly DialectName[] = ['lab'];
+
+export function dialectTable(options: DialectOptions): DialectTable {
+  const lab = new Lab(options);
+  const notYet = 'This server does not speak that protocol yet.';
+  return {
+    lab: { name: 'lab', open: (port) => lab.open(port), openDatagrams: (port) => new LabUdp(lab, port) },
+    menu: { name: 'menu', farewell: `${notYet}\n` },
+    pipe: { name: 'pipe', farewell: `ERROR|${notYet}\n` },
+    datagram: { name: 'datagram' },
+    lobby: { name: 'lobby', farewell: frame('ERRO', { message: notYet }) },
+    irc: { name: 'irc', farewell: `ERROR :${notYet}\r\n` },
+    http: {
+      name: 'http',
+      farewell: `HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain\r\nContent-Length: ${notYet.length + 1}\r\nConnection: close\r\n\r\n${notYet}\n`,
+    },
+    // a TLS hello on a server without a certificate: nothing that it could read, closed at once
+    tls: { name: 'tls', farewell: '' },
+  };
+}
+
+function frame(type: string, payload: object): string {
+  const json = JSON.stringify(payload);
+  return `${type}${String(json.length).padStart(4, '0')}${json}`;
+}

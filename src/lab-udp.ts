@@ -1,0 +1,372 @@
+// Layer 3. The `lab` dialect over UDP: one datagram is one request, and answers go to the callback address
+// that the client gave. A peer is known by that address; of its later messages the JOIN_ID and the source IP
+// are the identity. Every request may be repeated, because any datagram may be lost.
+
+import { HouseError } from './errors.ts';
+import {
+  encodeFault,
+  encodeRefusal,
+  type Lab,
+  LabError,
+  MALFORMED,
+  NOT_YOUR_ID,
+  refOf,
+  wireChat,
+} from './lab-session.ts';
+import { nameKey } from './names.ts';
+import type { Audience, HouseEvent, Member, Post, Room, Tongue } from './rooms.ts';
+import type { Address, DatagramPort, DatagramSession } from './session.ts';
+import { splitText } from './wire.ts';
+import { decodeLabDatagram, encodeReply, type LabRequest } from './wire-lab.ts';
+
+const MAX_DATAGRAM_BYTES = 1400;
+const MAX_PEERS = 10_000;
+/** A CHAT repeated byte for byte within this time is the same CHAT. */
+const REPEAT_MS = 2000;
+/** How many CHATs (and SEQs) of a peer are remembered. */
+const REMEMBERED = 64;
+
+type Join = LabRequest & { kind: 'join' };
+type Chat = LabRequest & { kind: 'chat' };
+
+export class LabUdp implements DatagramSession {
+  readonly #lab: Lab;
+  readonly #port: DatagramPort;
+  readonly #tongue: Tongue;
+  /** By callback address, the one that was silent longest first. */
+  readonly #peers = new Map<string, UdpPeer>();
+  readonly #byJoinId = new Map<string, UdpPeer>();
+  readonly #peerOf = new Map<Member, UdpPeer>();
+  #now = 0;
+
+  constructor(lab: Lab, port: DatagramPort) {
+    this.#lab = lab;
+    this.#port = port;
+    this.#tongue = {
+      dialect: 'lab',
+      audience: (room) => new UdpAudience(refOf(room), (member) => this.#peerOf.get(member) as UdpPeer),
+    };
+  }
+
+  receive(bytes: Uint8Array, from: Address, now: number): void {
+    this.#now = now;
+    const request = decodeLabDatagram(bytes);
+    if (!request) return;
+    try {
+      this.#handle(request, from, bytes);
+    } catch (error) {
+      this.#port.send(encodeRefusal(error), from);
+    }
+  }
+
+  tick(now: number): void {
+    this.#now = now;
+    for (const peer of this.#peers.values()) {
+      if (this.#leavesAt(peer) > now) break;
+      this.#drop(peer, 'was silent for too long');
+    }
+  }
+
+  deadline(): number {
+    for (const peer of this.#peers.values()) return this.#leavesAt(peer);
+    return Number.POSITIVE_INFINITY;
+  }
+
+  #leavesAt(peer: UdpPeer): number {
+    return peer.lastSeen + this.#lab.options.udpIdleMs;
+  }
+
+  #handle(request: LabRequest, from: Address, bytes: Uint8Array): void {
+    switch (request.kind) {
+      case 'helo':
+        return this.#port.send(this.#lab.helo(request.line, this.#local(from)), from);
+      case 'kill':
+        return this.#lab.kill(from.ip);
+      case 'join':
+        return this.#join(request, from);
+      case 'leave':
+        return this.#leave(request.ref, request.joinId, from);
+      case 'disconnect': {
+        const peer = this.#peers.get(keyOf(callback(request.ip, request.port, from)));
+        if (peer) this.#drop(peer, 'disconnected');
+        return;
+      }
+      case 'chat':
+        return this.#chat(request, from, bytes);
+      case 'fault':
+        return this.#port.send(encodeFault(request), from);
+      case 'other':
+        return;
+    }
+  }
+
+  #local(remote: Address): Address {
+    return { ip: this.#port.localIp(remote.ip), port: this.#port.number };
+  }
+
+  // --- JOIN ----------------------------------------------------------------------------------------------
+
+  #join(request: Join, from: Address): void {
+    const address = callback(request.ip, request.port, from);
+    const peer = this.#peers.get(keyOf(address)) ?? this.#newPeer(address);
+    this.#seen(peer);
+    // a JOIN that is under way is being repeated: its answer comes
+    if (peer.joining) return;
+    const { ip, port } = this.#lab.address(this.#local(from));
+    const answer = (ref: string) =>
+      peer.send(encodeReply({ kind: 'joined', room: request.room, ip, port, ref, joinId: peer.joinId }));
+    const there = this.#lab.house.findRoom(request.room);
+    for (const [ref, seat] of peer.seats) if (seat.room === there) return answer(ref);
+    peer.joining = answer;
+    this.#enter(peer, request)
+      .catch((error) => peer.send(encodeRefusal(error)))
+      .catch((error) => this.#port.fail(error))
+      .then(() => {
+        peer.joining = undefined;
+      });
+  }
+
+  #newPeer(address: Address): UdpPeer {
+    if (this.#peers.size >= MAX_PEERS) this.#makePlace();
+    const joinId = String(this.#lab.newJoinId());
+    const peer = new UdpPeer(joinId, address, (bytes) => this.#port.send(bytes, address), this.#lab);
+    this.#peers.set(keyOf(address), peer);
+    this.#byJoinId.set(joinId, peer);
+    return peer;
+  }
+
+  /** Of the peers that are in no room, the one that was silent longest goes. */
+  #makePlace(): void {
+    for (const peer of this.#peers.values()) if (peer.seats.size === 0 && !peer.joining) return this.#forget(peer);
+    throw new HouseError('full', 'the server is full');
+  }
+
+  async #enter(peer: UdpPeer, { room: roomName, name }: Join): Promise<void> {
+    const { house } = this.#lab;
+    const member = peer.memberOf(name) ?? (await house.enter(name, this.#tongue, 'aliased'));
+    this.#peerOf.set(member, peer);
+    try {
+      const room = await house.openRoom(roomName);
+      const ref = String(await house.refOf(room, 'lab'));
+      if (peer.gone) return;
+      peer.seats.set(ref, { member, room });
+      house.join(member, room);
+    } finally {
+      if (member.rooms.size === 0) this.#quit(peer, member, 'not in any room');
+    }
+  }
+
+  // --- what members send ---------------------------------------------------------------------------------
+
+  /** The peer of a JOIN_ID, if the datagram comes from its address. */
+  #identify(joinId: string, from: Address): UdpPeer | undefined {
+    const peer = this.#byJoinId.get(joinId);
+    if (peer?.address.ip !== from.ip) return undefined;
+    this.#seen(peer);
+    return peer;
+  }
+
+  #leave(ref: string, joinId: string, from: Address): void {
+    const peer = this.#identify(joinId, from);
+    const found = peer?.find(ref);
+    if (!found && this.#lab.notThere(ref).code === 'no-such-room') throw this.#lab.notThere(ref);
+    const answer = encodeReply({ kind: 'left', ref: found?.[0] ?? ref, joinId });
+    // who is not known any more may still ask
+    if (peer) peer.send(answer);
+    else this.#port.send(answer, from);
+    if (!peer || !found) return;
+    const [, { member, room }] = found;
+    this.#lab.house.leave(member, room, 'left');
+    if (member.rooms.size === 0) this.#quit(peer, member, 'left');
+  }
+
+  #chat(request: Chat, from: Address, bytes: Uint8Array): void {
+    const peer = this.#identify(request.joinId, from);
+    if (!peer) throw new LabError(NOT_YOUR_ID, `JOIN_ID ${request.joinId.slice(0, 20)} is not yours`);
+    if (peer.repeats(request.seq ?? hash(bytes), request.seq !== undefined, this.#now)) return;
+    const found = peer.find(request.ref);
+    try {
+      if (!found) throw this.#lab.notThere(request.ref);
+      this.#lab.house.say(found[1].member, found[1].room, request.text);
+    } catch (error) {
+      peer.forgetLast();
+      peer.send(encodeRefusal(error));
+    }
+  }
+
+  #seen(peer: UdpPeer): void {
+    peer.lastSeen = this.#now;
+    const key = keyOf(peer.address);
+    if (!this.#peers.delete(key)) return;
+    this.#peers.set(key, peer);
+  }
+
+  #drop(peer: UdpPeer, reason: string): void {
+    peer.gone = true;
+    for (const member of new Set([...peer.seats.values()].map((seat) => seat.member))) this.#quit(peer, member, reason);
+    this.#forget(peer);
+  }
+
+  #quit(peer: UdpPeer, member: Member, reason: string): void {
+    this.#lab.house.quit(member, reason);
+    this.#peerOf.delete(member);
+    for (const [ref, seat] of peer.seats) if (seat.member === member) peer.seats.delete(ref);
+  }
+
+  #forget(peer: UdpPeer): void {
+    peer.gone = true;
+    this.#peers.delete(keyOf(peer.address));
+    this.#byJoinId.delete(peer.joinId);
+  }
+}
+
+interface Seat {
+  readonly member: Member;
+  readonly room: Room;
+}
+
+/** A CHAT that was accepted; sent again when it is repeated. */
+interface Said {
+  readonly key: string;
+  readonly at: number;
+  readonly hasSeq: boolean;
+  /** What acknowledged it: its own delivery, once it is stored. */
+  delivery: readonly Uint8Array[] | undefined;
+}
+
+class UdpPeer {
+  readonly joinId: string;
+  readonly address: Address;
+  readonly send: (bytes: Uint8Array) => void;
+  readonly seats = new Map<string, Seat>();
+  readonly #lab: Lab;
+  readonly #said: Said[] = [];
+  /** Accepted and not heard yet, in order. */
+  readonly #unheard: Said[] = [];
+  joining: ((ref: string) => void) | undefined;
+  lastSeen = 0;
+  gone = false;
+
+  constructor(joinId: string, address: Address, send: (bytes: Uint8Array) => void, lab: Lab) {
+    this.joinId = joinId;
+    this.address = address;
+    this.send = send;
+    this.#lab = lab;
+  }
+
+  find(ref: string): [string, Seat] | undefined {
+    const seat = this.seats.get(ref);
+    if (seat) return [ref, seat];
+    const key = nameKey(ref);
+    return [...this.seats].find(([, candidate]) => candidate.room.key === key && !/^\d+$/.test(ref));
+  }
+
+  memberOf(handle: string): Member | undefined {
+    const key = nameKey(handle.trim());
+    for (const { member } of this.seats.values()) if (nameKey(member.person.nick) === key) return member;
+    return undefined;
+  }
+
+  /** True for a CHAT that was there before (then its delivery goes out again); else it is remembered. */
+  repeats(key: string, hasSeq: boolean, now: number): boolean {
+    const known = this.#said.find(
+      (said) => said.key === key && said.hasSeq === hasSeq && (hasSeq || said.at + REPEAT_MS > now),
+    );
+    if (known) {
+      for (const bytes of known.delivery ?? []) this.send(bytes);
+      return true;
+    }
+    const said: Said = { key, at: now, hasSeq, delivery: undefined };
+    this.#said.push(said);
+    this.#unheard.push(said);
+    if (this.#said.length > REMEMBERED) this.#said.shift();
+    return false;
+  }
+
+  /** The last CHAT was refused: it may be tried again. */
+  forgetLast(): void {
+    this.#said.pop();
+    this.#unheard.pop();
+  }
+
+  /** Its own CHAT has been posted: acknowledged by its delivery, when it is stored. */
+  heardOwn(post: Post, delivery: readonly Uint8Array[]): void {
+    const said = this.#unheard.shift();
+    const answer = (datagrams: readonly Uint8Array[]) => {
+      if (said) said.delivery = datagrams;
+      for (const bytes of datagrams) this.send(bytes);
+    };
+    this.#lab.house.saved(post).then(
+      () => answer(delivery),
+      (error) => answer([encodeRefusal(error)]),
+    );
+  }
+}
+
+/** The members of one room that are here over UDP. */
+class UdpAudience implements Audience {
+  readonly #ref: string;
+  readonly #peerOf: (member: Member) => UdpPeer;
+  readonly #peers = new Map<string, UdpPeer>();
+
+  constructor(ref: string, peerOf: (member: Member) => UdpPeer) {
+    this.#ref = ref;
+    this.#peerOf = peerOf;
+  }
+
+  add(member: Member): void {
+    this.#peers.set(member.person.id, this.#peerOf(member));
+  }
+
+  remove(member: Member): void {
+    this.#peers.delete(member.person.id);
+  }
+
+  hear(event: HouseEvent): void {
+    if (event.kind === 'joined') this.#peers.get(event.who.id)?.joining?.(this.#ref);
+    if (event.kind === 'left') this.#peers.get(event.who.id)?.seats.delete(this.#ref);
+    const datagrams = encodeChats(this.#ref, event);
+    const own = event.kind === 'post' ? event.who.id : undefined;
+    for (const [id, peer] of this.#peers) {
+      if (id === own) peer.heardOwn(event as Post, datagrams);
+      else for (const bytes of datagrams) peer.send(bytes);
+    }
+  }
+}
+
+/** One CHAT, or several that each fit in a datagram. */
+function encodeChats(ref: string, event: HouseEvent): Uint8Array[] {
+  const { name, text } = wireChat(event);
+  const whole = encodeReply({ kind: 'chat', ref, name, text });
+  if (whole.length <= MAX_DATAGRAM_BYTES) return [whole];
+  const around = encodeReply({ kind: 'chat', ref, name, text: '' }).length;
+  // where blank lines are filled, a piece grows by as many bytes as it has newlines
+  return splitText(text.replace(/\n(?=\n)/g, '\n '), MAX_DATAGRAM_BYTES - around).map((piece) =>
+    encodeReply({ kind: 'chat', ref, name, text: piece }),
+  );
+}
+
+/** Where the client wants its answers; only its own address is taken, or one host could aim at another. */
+function callback(ip: string, port: string, from: Address): Address {
+  const sameIp = ip === '' || ip === '0' || ip === from.ip;
+  if (!sameIp) throw new HouseError('not-allowed', `CLIENT_IP must be ${from.ip}, the address you send from`);
+  if (port === '' || port === '0') return from;
+  const number = /^\d{1,5}$/.test(port) ? Number(port) : 0;
+  if (number < 1 || number > 65_535) throw new LabError(MALFORMED, 'PORT must be a number from 1 to 65535');
+  return { ip: from.ip, port: number };
+}
+
+function keyOf({ ip, port }: Address): string {
+  return `${ip} ${port}`;
+}
+
+/** Tells datagrams of one peer apart (FNV-1a over two lanes, and the length). */
+function hash(bytes: Uint8Array): string {
+  let a = 0x811c9dc5;
+  let b = 0x1b873593;
+  for (const byte of bytes) {
+    a = Math.imul(a ^ byte, 0x01000193);
+    b = Math.imul(b ^ byte, 0x85ebca6b);
+  }
+  return `${bytes.length}.${a >>> 0}.${b >>> 0}`;
+}

@@ -1,0 +1,116 @@
+// Layer 5. The server's options: one table, from which `--help` is printed, and what the values mean.
+
+import { isIP } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { type CommandLine, oneOf, readCommandLine, UsageError, wholeNumber } from './arguments.ts';
+import { BUILT, DIALECTS, type DialectName } from './dialects.ts';
+import type { KillPolicy } from './lab-session.ts';
+import { LEVELS, type Level } from './log.ts';
+
+export interface ServerOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly listen: ReadonlyArray<{ readonly dialect: DialectName; readonly port: number }>;
+  /** A path, or `:memory:`. */
+  readonly data: string;
+  /** The directory of `data` is ours to make. */
+  readonly makeDirectory: boolean;
+  readonly kill: KillPolicy;
+  readonly studentId: string;
+  readonly advertise: string | undefined;
+  readonly sendqBytes: number;
+  readonly udpIdleMs: number;
+  readonly logLevel: Level;
+  readonly logFormat: 'text' | 'json';
+}
+
+const SERVER: CommandLine = {
+  name: 'parley-server',
+  usage: '[port]',
+  about: 'A chat server for every client on one port',
+  options: [
+    { flag: '--host <address>', help: 'Listen on this address only', shownDefault: 'all, IPv4 and IPv6' },
+    {
+      flag: '--listen <dialect:port>',
+      help: `One dialect (${BUILT.join(', ')}) on a port of its own; repeatable`,
+      repeats: true,
+    },
+    {
+      flag: '--data <file>',
+      help: 'Database, or :memory: to keep nothing',
+      shownDefault: 'PORT.db in ~/.local/state/parley',
+    },
+    { flag: '--kill <who>', help: 'Who may send KILL_SERVICE: any, local, off', shownDefault: 'local' },
+    { flag: '--student-id <id>', help: "The StudentID in HELO's answer", shownDefault: '00000000' },
+    { flag: '--advertise <ip>', help: "Address to tell clients instead of the connection's own" },
+    { flag: '--sendq <bytes>', help: 'Drop a client with more than this unread', shownDefault: '1048576' },
+    { flag: '--udp-idle <seconds>', help: 'A silent UDP client leaves after this', shownDefault: '300' },
+    { flag: '--log-level <level>', help: LEVELS.join(', '), shownDefault: 'info' },
+    { flag: '--log-format <format>', help: 'text or json, one line for each event on stderr', shownDefault: 'text' },
+  ],
+  examples: [
+    'parley-server 5000',
+    'parley-server 5000 --data house.db --listen lab:6000',
+    'PARLEY_STUDENT_ID=12345678 parley-server 5000',
+  ],
+};
+
+/** Undefined when help or the version was printed; throws UsageError. */
+export function readServerOptions(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ServerOptions | undefined {
+  const given = readCommandLine(SERVER, argv, env);
+  if (!given) return undefined;
+  const asked = given.words[0] ?? env.PARLEY_PORT;
+  if (asked === undefined || asked === '') throw new UsageError('PORT is missing, for example: parley-server 5000');
+  const port = wholeNumber('PORT', asked, 0, 65_535);
+  const data = given.one('data');
+  return {
+    port,
+    host: hostOf(given.one('host') ?? ''),
+    listen: given.all('listen').map(listenOf),
+    data: data ?? defaultData(port, env),
+    makeDirectory: data === undefined,
+    kill: oneOf('kill', given.one('kill') ?? 'local', ['any', 'local', 'off']),
+    studentId: studentIdOf(given.one('student-id') ?? '00000000'),
+    advertise: advertiseOf(given.one('advertise')),
+    sendqBytes: wholeNumber('--sendq', given.one('sendq') ?? '1048576', 4096, 2 ** 30),
+    udpIdleMs: 1000 * wholeNumber('--udp-idle', given.one('udp-idle') ?? '300', 1, 86_400),
+    logLevel: oneOf('log-level', given.one('log-level') ?? 'info', LEVELS),
+    logFormat: oneOf('log-format', given.one('log-format') ?? 'text', ['text', 'json']),
+  };
+}
+
+/** A server on any free port is there for a while only, and keeps nothing. */
+function defaultData(port: number, env: Readonly<Record<string, string | undefined>>): string {
+  if (port === 0) return ':memory:';
+  const state = env.XDG_STATE_HOME;
+  const base = state && path.isAbsolute(state) ? state : path.join(os.homedir(), '.local', 'state');
+  return path.join(base, 'parley', `${port}.db`);
+}
+
+function hostOf(host: string): string {
+  if (host !== '' && host !== 'localhost' && isIP(host) === 0)
+    throw new UsageError(`--host ${host}: must be an IP address`);
+  return host === 'localhost' ? '127.0.0.1' : host;
+}
+
+function listenOf(value: string): { dialect: DialectName; port: number } {
+  const [name = '', port = '', ...rest] = value.split(':');
+  if (port === '' || rest.length > 0) throw new UsageError(`--listen ${value}: must be DIALECT:PORT`);
+  const dialect = oneOf('listen', name, DIALECTS);
+  if (!BUILT.includes(dialect)) throw new UsageError(`--listen ${value}: this build speaks ${BUILT.join(', ')}`);
+  return { dialect, port: wholeNumber('--listen port', port, 0, 65_535) };
+}
+
+function studentIdOf(id: string): string {
+  if (!/^[\x20-\x7e]{1,64}$/.test(id)) throw new UsageError('--student-id: must be 1 to 64 printable ASCII characters');
+  return id;
+}
+
+function advertiseOf(ip: string | undefined): string | undefined {
+  if (ip !== undefined && isIP(ip) === 0) throw new UsageError(`--advertise ${ip}: must be an IP address`);
+  return ip;
+}

@@ -1,0 +1,117 @@
+// Layer 5. parley-server: options, log, signals, exit status. Opens the ports, then the store, then the house.
+
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout } from 'node:timers';
+import { UsageError } from './arguments.ts';
+import { LocalBackbone } from './backbone.ts';
+import { dialectTable } from './dialects.ts';
+import { Listener, type Listening } from './listen.ts';
+import { createLog } from './log.ts';
+import { readServerOptions, type ServerOptions } from './options.ts';
+import { House } from './rooms.ts';
+import { WorkerStore } from './store.ts';
+
+/** Everything that is queued has this long to go out when the server ends. */
+const STOP_MS = 2000;
+const STORE_MS = 3000;
+
+async function main(): Promise<void> {
+  let options: ServerOptions | undefined;
+  try {
+    options = readServerOptions(process.argv.slice(2), process.env);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    fail(2, `${error.message} (see --help)`);
+  }
+  if (options) await run(options);
+}
+
+async function run(options: ServerOptions): Promise<void> {
+  const log = createLog({
+    level: options.logLevel,
+    format: options.logFormat,
+    write: (line) => process.stderr.write(`${line}\n`),
+    now: () => new Date(),
+  });
+  // its thread starts while the ports are bound
+  const store = new WorkerStore({
+    onTrouble: (reason) =>
+      reason === undefined ? log('info', 'store works again') : log('error', 'messages are not kept', { reason }),
+  });
+  const listener = new Listener({ host: options.host, sendqBytes: options.sendqBytes, log });
+  const bound = await bind(listener, options);
+  await openStore(store, options);
+
+  const house = new House({
+    backbone: new LocalBackbone(store),
+    wall: Date.now,
+    onBug: (error) => log('error', 'bug', { stack: (error as Error)?.stack ?? String(error) }),
+  });
+  let stopping = false;
+  const stop = (reason: string): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    log('info', 'stopping', { reason });
+    house.close(reason);
+    listener
+      .stop(reason, STOP_MS)
+      .then(() => Promise.race([store.close(), new Promise((resolve) => setTimeout(resolve, STORE_MS))]))
+      .then(() => process.exit(0));
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('uncaughtException', (error) => log('error', 'bug', { stack: error.stack ?? String(error) }));
+  process.on('unhandledRejection', (error) => log('error', 'bug', { stack: (error as Error)?.stack ?? String(error) }));
+
+  listener.serve(
+    dialectTable({
+      house,
+      studentId: options.studentId,
+      advertise: options.advertise,
+      kill: options.kill,
+      udpIdleMs: options.udpIdleMs,
+      // a second KILL_SERVICE must not cut the first one's farewells short
+      stop: (reason) => stopping || stop(reason),
+      broadcast: () => listener.broadcast(),
+    }),
+  );
+  process.stdout.write(`ready ${bound.map(({ name, port }) => `${name}=${port}`).join(' ')}\n`);
+  log('info', 'ready', { data: options.data, ...Object.fromEntries(bound.map(({ name, port }) => [name, port])) });
+}
+
+async function bind(listener: Listener, options: ServerOptions): Promise<Listening[]> {
+  const bound: Listening[] = [];
+  for (const { port, dialect } of [{ port: options.port, dialect: undefined }, ...options.listen]) {
+    try {
+      bound.push(...(await listener.open(port, dialect)));
+    } catch (error) {
+      fail(1, explainBind(port, options.host, error as NodeJS.ErrnoException));
+    }
+  }
+  return bound;
+}
+
+async function openStore(store: WorkerStore, { data, makeDirectory }: ServerOptions): Promise<void> {
+  try {
+    if (makeDirectory && data !== ':memory:') mkdirSync(path.dirname(data), { recursive: true, mode: 0o700 });
+    await store.open(data);
+  } catch (error) {
+    fail(1, `${(error as Error).message} (--data chooses another file)`);
+  }
+}
+
+function explainBind(port: number, host: string, { code, message }: NodeJS.ErrnoException): string {
+  const where = `port ${port}${host === '' ? '' : ` of ${host}`}`;
+  if (code === 'EADDRINUSE') return `${where} is taken by another program`;
+  if (code === 'EACCES') return `no permission to listen on ${where}`;
+  if (code === 'EADDRNOTAVAIL') return `${host} is not an address of this machine`;
+  return `can't listen on ${where}: ${message}`;
+}
+
+function fail(status: number, message: string): never {
+  process.stderr.write(`parley-server: ${message}\n`);
+  process.exit(status);
+}
+
+main().catch((error) => fail(1, (error as Error)?.stack ?? String(error)));
