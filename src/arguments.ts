@@ -46,7 +46,10 @@ export function readCommandLine(
     command.option(flag, shownDefault === undefined ? help : `${help} (default: ${shownDefault})`);
   }
   for (const example of line.examples) command.example(`  ${example}`);
-  cli.help((sections) => sections.filter(({ title }) => title !== 'Commands' && !title?.startsWith('For more info')));
+  cli.help((sections) => [
+    ...sections.filter(({ title }) => title !== 'Commands' && !title?.startsWith('For more info')),
+    { title: 'Environment', body: '  Each option also as PARLEY_NAME, such as PARLEY_LOG_LEVEL' },
+  ]);
   cli.version(VERSION);
   const { args, options } = cli.parse(['', '', ...argv.map(protect)], { run: false });
   if (options.help || options.version) return undefined;

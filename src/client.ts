@@ -1,0 +1,68 @@
+// Layer 5. parley-client: which face, exit status. A new face is a row in FACES.
+
+import os from 'node:os';
+import { type CommandLine, type Given, readCommandLine, UsageError } from './arguments.ts';
+import { LAB_LINE, openLab } from './face-lab.ts';
+import type { Exit } from './player.ts';
+import { VERSION } from './version.ts';
+
+interface FaceRow {
+  readonly line: CommandLine;
+  open(given: Given, userName: string, exit: Exit): void;
+}
+
+const FACES: Readonly<Record<string, FaceRow>> = {
+  lab: { line: LAB_LINE, open: openLab },
+};
+
+function main(argv: readonly string[]): void {
+  const [first = ''] = argv;
+  if (first === '--help' || first === '-h') return print(help());
+  if (first === '--version' || first === '-v') return print(`parley-client/${VERSION}`);
+  const face = Object.hasOwn(FACES, first) ? FACES[first] : undefined;
+  if (!face)
+    throw new UsageError(
+      first === '' ? 'which protocol? for example: parley-client lab' : `there is no protocol ${first}`,
+    );
+  const given = readCommandLine(face.line, argv, process.env);
+  if (given) face.open(given, userName(), exit);
+}
+
+function help(): string {
+  const faces = Object.values(FACES).map(({ line }) => `  ${line.usage.padEnd(24)}${line.about}`);
+  return [
+    'Usage:',
+    '  $ parley-client <protocol> [host] [port] [options]',
+    '',
+    'Protocols:',
+    ...faces,
+    '',
+    'Options:',
+    '  -h, --help              This text; the options of one: parley-client lab --help',
+    '  -v, --version           Display version number',
+  ].join('\n');
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function userName(): string {
+  try {
+    return os.userInfo().username;
+  } catch {
+    return 'guest';
+  }
+}
+
+function exit(status: number, error?: string): never {
+  if (error !== undefined) process.stderr.write(`parley-client: ${error}\n`);
+  process.exit(status);
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof UsageError) exit(2, `${error.message} (see --help)`);
+  throw error;
+}
