@@ -95,8 +95,9 @@ export class LocalBackbone implements Backbone {
 
   publish(draft: Draft): void {
     if (draft.kind !== 'post') return this.#hear(draft);
-    const post: Post = { ...draft, id: ++this.#lastPost };
-    this.#store.addPost(post, this.#room(post.room).id);
+    const { room, who, at, text } = draft;
+    const post: Post = { kind: 'post', id: ++this.#lastPost, room, who, at, text };
+    this.#store.addPost(post, this.#room(room).id);
     this.#hear(post);
   }
 

@@ -393,8 +393,8 @@ export class LabSession implements Session {
 
   /** By ROOM_REF; what is not a number is tried as the name of a room that this client is in. */
   #find(ref: string): [string, Seat] | undefined {
-    const seat = this.#seats.get(/^\d+$/.test(ref) ? ref.replace(/^0+(?=\d)/, '') : '');
-    if (seat) return [ref.replace(/^0+(?=\d)/, ''), seat];
+    const seat = this.#seats.get(ref);
+    if (seat) return [ref, seat];
     if (/^\d+$/.test(ref)) return undefined;
     const key = nameKey(ref);
     for (const [known, candidate] of this.#seats) if (candidate.room.key === key) return [known, candidate];
