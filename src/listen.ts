@@ -1,22 +1,18 @@
 // Layer 4. The sockets that are listened on, the one clock and the one timer. Which connection speaks what
 // is the sniffer's and the table's to say; what it may do is the session's.
 
-import dgram from 'node:dgram';
 import net from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
-import { localIpFor, plainIp } from './addresses.ts';
 import { Alarms } from './alarm.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
+import { DatagramSocket } from './datagrams.ts';
 import type { DialectName, DialectTable } from './dialects.ts';
 import type { Log } from './log.ts';
 import { Outbox } from './outbox.ts';
-import type { Address, Broadcast, DatagramPort, DatagramSession } from './session.ts';
+import type { Broadcast, DatagramSession } from './session.ts';
 import { sniffDatagram } from './sniff.ts';
 
 const KEEP_ALIVE_MS = 60_000;
-const DATAGRAM_BUFFER_BYTES = 4 * 1024 * 1024;
-/** More than this waiting in a datagram socket is thrown away: datagrams may be lost. */
-const MAX_DATAGRAM_QUEUE_BYTES = 8 * 1024 * 1024;
 const PORT_TRIES = 20;
 const BACKLOG = 1024;
 
@@ -39,7 +35,7 @@ export class Listener {
   readonly #outbox: Outbox;
   readonly #alarms: Alarms;
   readonly #servers: net.Server[] = [];
-  readonly #datagrams: dgram.Socket[] = [];
+  readonly #datagrams: DatagramSocket[] = [];
   readonly #connections = new Set<Connection>();
   readonly #start: Array<(context: ConnectionContext) => void> = [];
   #context: ConnectionContext | undefined;
@@ -108,7 +104,7 @@ export class Listener {
 
   async #emptied(ms: number): Promise<void> {
     const until = now() + ms;
-    const busy = () => this.#connections.size > 0 || this.#datagrams.some((socket) => socket.getSendQueueSize() > 0);
+    const busy = () => this.#connections.size > 0 || this.#datagrams.some((socket) => socket.waitingBytes > 0);
     while (busy() && now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
@@ -147,52 +143,22 @@ export class Listener {
   // --- UDP -----------------------------------------------------------------------------------------------
 
   async #listenUdp(port: number, only: DialectName | undefined): Promise<void> {
-    const isV6 = this.#host === '' ? hasIpv6() : net.isIPv6(this.#host);
-    const socket = dgram.createSocket({ type: isV6 ? 'udp6' : 'udp4' });
+    const socket = await DatagramSocket.bind(port, this.#host, this.#log);
     this.#datagrams.push(socket);
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject);
-      socket.bind({ port, ...(this.#host === '' ? {} : { address: this.#host }), exclusive: true }, () => {
-        socket.off('error', reject);
-        socket.on('error', (error) => this.#log('warn', 'datagram socket', { error: error.message }));
-        resolve();
-      });
-    }).catch((error) => {
-      this.#datagrams.splice(this.#datagrams.indexOf(socket), 1);
-      socket.close();
-      throw error;
-    });
-    growBuffers(socket);
-    this.#start.push((context) => this.#serveUdp(context, socket, port, isV6, only));
+    this.#start.push((context) => this.#serveUdp(context, socket, only));
   }
 
-  #serveUdp(context: ConnectionContext, socket: dgram.Socket, number: number, isV6: boolean, only?: DialectName): void {
-    const port: DatagramPort = {
-      number,
-      localIp: (remote) =>
-        this.#host === '' || /^(0\.0\.0\.0|::)$/.test(this.#host) ? localIpFor(remote) : this.#host,
-      send: (bytes, to) => {
-        if (socket.getSendQueueSize() > MAX_DATAGRAM_QUEUE_BYTES) return;
-        // a failed send is a lost datagram
-        socket.send(bytes, to.port, isV6 && net.isIPv4(to.ip) ? `::ffff:${to.ip}` : to.ip, () => {});
-      },
-      fail: (error) => this.#log('error', 'bug', { stack: (error as Error)?.stack ?? String(error) }),
-    };
+  #serveUdp(context: ConnectionContext, socket: DatagramSocket, only: DialectName | undefined): void {
     const sessions = new Map<DialectName, DatagramSession | undefined>();
     const sessionOf = (name: DialectName) => {
-      if (!sessions.has(name)) sessions.set(name, context.dialects[name].openDatagrams?.(port));
+      if (!sessions.has(name)) sessions.set(name, context.dialects[name].openDatagrams?.(socket));
       return sessions.get(name);
     };
-    socket.on('message', (bytes, from) => {
+    socket.onDatagram((bytes, from) => {
       const name = only ?? sniffDatagram(bytes);
-      const remote: Address = { ip: plainIp(from.address), port: from.port };
       const session = name === 'unknown' ? undefined : sessionOf(name);
-      if (!session) return this.#log('debug', 'datagram ignored', { from: remote.ip, dialect: name });
-      try {
-        session.receive(bytes, remote, now());
-      } catch (error) {
-        port.fail(error);
-      }
+      if (!session) return this.#log('debug', 'datagram ignored', { from: from.ip, dialect: name });
+      session.receive(bytes, from, now());
       this.#alarms.update(session);
     });
   }
@@ -212,19 +178,4 @@ function now(): number {
 
 function speaksUdp(only: DialectName | undefined): boolean {
   return only === undefined || only === 'lab' || only === 'datagram';
-}
-
-function hasIpv6(): boolean {
-  return localIpFor('::1') === '::1';
-}
-
-/** As far as the system allows; Deno allocates the whole buffer for each datagram, so not there. */
-function growBuffers(socket: dgram.Socket): void {
-  if ('Deno' in globalThis) return;
-  try {
-    socket.setRecvBufferSize(DATAGRAM_BUFFER_BYTES);
-    socket.setSendBufferSize(DATAGRAM_BUFFER_BYTES);
-  } catch {
-    // the default is enough
-  }
 }

@@ -57,7 +57,8 @@ async function run(options: ServerOptions): Promise<void> {
     listener
       .stop(reason, STOP_MS)
       .then(() => Promise.race([store.close(), new Promise((resolve) => setTimeout(resolve, STORE_MS))]))
-      .then(() => process.exit(0));
+      .then(() => process.exit(0))
+      .catch((error) => fail(1, `it did not end in order: ${(error as Error)?.stack ?? String(error)}`));
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));

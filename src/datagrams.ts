@@ -1,0 +1,89 @@
+// Layer 4. One UDP socket: its datagrams go to the session of their dialect; what is sent is bounded.
+
+import dgram from 'node:dgram';
+import net from 'node:net';
+import { localIpFor, plainIp } from './addresses.ts';
+import type { Log } from './log.ts';
+import type { Address, DatagramPort } from './session.ts';
+
+const BUFFER_BYTES = 4 * 1024 * 1024;
+/** What would make more than this wait is thrown away: any datagram may be lost. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+
+export class DatagramSocket implements DatagramPort {
+  readonly number: number;
+  readonly #socket: dgram.Socket;
+  readonly #isV6: boolean;
+  readonly #host: string;
+  readonly #log: Log;
+  /** Handed to the system and not sent yet. */
+  waitingBytes = 0;
+
+  private constructor(socket: dgram.Socket, port: number, host: string, isV6: boolean, log: Log) {
+    this.#socket = socket;
+    this.number = port;
+    this.#host = host;
+    this.#isV6 = isV6;
+    this.#log = log;
+  }
+
+  /** `host` '' is every address, of both families where the system has both. */
+  static async bind(port: number, host: string, log: Log): Promise<DatagramSocket> {
+    const isV6 = host === '' ? localIpFor('::1') === '::1' : net.isIPv6(host);
+    const socket = dgram.createSocket({ type: isV6 ? 'udp6' : 'udp4' });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', (error) => {
+        socket.close();
+        reject(error);
+      });
+      socket.bind({ port, ...(host === '' ? {} : { address: host }), exclusive: true }, resolve);
+    });
+    socket.removeAllListeners('error').on('error', ({ message }) => log('warn', 'datagram socket', { error: message }));
+    growBuffers(socket);
+    return new DatagramSocket(socket, port, host, isV6, log);
+  }
+
+  onDatagram(receive: (bytes: Uint8Array, from: Address) => void): void {
+    this.#socket.on('message', (bytes, from) => {
+      try {
+        receive(bytes, { ip: plainIp(from.address), port: from.port });
+      } catch (error) {
+        this.fail(error);
+      }
+    });
+  }
+
+  localIp(remoteIp: string): string {
+    const everywhere = this.#host === '' || this.#host === '0.0.0.0' || this.#host === '::';
+    return everywhere ? localIpFor(remoteIp) : this.#host;
+  }
+
+  send(bytes: Uint8Array, to: Address): void {
+    if (this.waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
+    this.waitingBytes += bytes.length;
+    const ip = this.#isV6 && net.isIPv4(to.ip) ? `::ffff:${to.ip}` : to.ip;
+    this.#socket.send(bytes, to.port, ip, () => {
+      // an error is a lost datagram
+      this.waitingBytes -= bytes.length;
+    });
+  }
+
+  fail(error: unknown): void {
+    this.#log('error', 'bug', { stack: (error as Error)?.stack ?? String(error) });
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+/** As far as the system allows. Deno allocates the whole buffer for each datagram, so not there. */
+function growBuffers(socket: dgram.Socket): void {
+  if ('Deno' in globalThis) return;
+  try {
+    socket.setRecvBufferSize(BUFFER_BYTES);
+    socket.setSendBufferSize(BUFFER_BYTES);
+  } catch {
+    // the system's own size has to do
+  }
+}
