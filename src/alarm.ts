@@ -25,8 +25,8 @@ export class Alarms {
   }
 
   /** Asks the sleeper for its deadline. */
-  update(sleeper: Sleeper): void {
-    const at = sleeper.deadline();
+  update(sleeper: Sleeper, notBefore = Number.NEGATIVE_INFINITY): void {
+    const at = Math.max(sleeper.deadline(), notBefore);
     if (at === Number.POSITIVE_INFINITY) return;
     const known = this.#set.get(sleeper);
     if (known !== undefined && known <= at) return;
@@ -48,11 +48,17 @@ export class Alarms {
       this.#set.delete(first.sleeper);
       due.push(first.sleeper);
     }
-    for (const sleeper of due) {
-      sleeper.tick(now);
-      this.update(sleeper);
+    try {
+      for (let next = due.shift(); next !== undefined; next = due.shift()) {
+        next.tick(now);
+        // a deadline that stays in the past must not spin
+        this.update(next, now + 1);
+      }
+    } finally {
+      // one that threw is a bug; the others ring all the same
+      for (const sleeper of due) this.update(sleeper, now + 1);
+      this.#arm(this.#heap[0]?.at ?? Number.POSITIVE_INFINITY);
     }
-    this.#arm(this.#heap[0]?.at ?? Number.POSITIVE_INFINITY);
   }
 
   #push(entry: Entry): void {

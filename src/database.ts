@@ -206,14 +206,13 @@ function openFile(file: string, migrations: readonly string[]): DatabaseSync {
 function isNew(file: string): boolean {
   let fd: number;
   try {
-    fd = openSync(file, 'r');
+    fd = openSync(file, 'r+');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
     throw error;
   }
   try {
     const stat = fstatSync(fd);
-    if (stat.isDirectory()) throw new Error(`${file} is a directory`);
     if (!stat.isFile()) throw new Error(`${file} is not a regular file`);
     if (stat.size === 0) return true;
     const header = Buffer.alloc(100);
@@ -252,10 +251,12 @@ function versionOf(db: DatabaseSync): number {
   return Number(db.prepare('PRAGMA user_version').get()?.user_version);
 }
 
-function explain(file: string, error: unknown): string {
+/** What can be shown to the operator. */
+export function explain(file: string, error: unknown): string {
   const { code, errcode, message } = error as NodeJS.ErrnoException & { errcode?: number };
   const reasons: Record<string, string> = {
     ENOENT: `the directory ${path.dirname(file)} does not exist`,
+    EISDIR: `${file} is a directory`,
     ENOTDIR: `${path.dirname(file)} is not a directory`,
     EACCES: `no permission to use ${file}`,
     EPERM: `no permission to use ${file}`,
@@ -271,5 +272,5 @@ function explain(file: string, error: unknown): string {
     26: `${file} is damaged; it was left as it is`,
   };
   const known = (code && reasons[code]) || (errcode !== undefined && sqlite[errcode & 0xff]);
-  return known || message;
+  return known || (message.includes(file) ? message : `${file}: ${message}`);
 }

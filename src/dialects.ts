@@ -1,7 +1,8 @@
 // Layer 3. The table of dialects: what a connection or a datagram of each is handed to. A new dialect is a
 // row here, a codec and a session. Rows without `open` are known to the sniffer and not built yet.
 
-import { Lab, type LabOptions } from './lab-session.ts';
+import { Lab, type LabOptions } from './lab.ts';
+import { LabTcp } from './lab-session.ts';
 import { LabUdp } from './lab-udp.ts';
 import type { DatagramPort, DatagramSession, Port, Session } from './session.ts';
 
@@ -28,9 +29,10 @@ export const BUILT: readonly DialectName[] = ['lab'];
 
 export function dialectTable(options: DialectOptions): DialectTable {
   const lab = new Lab(options);
+  const labTcp = new LabTcp(lab);
   const notYet = 'This server does not speak that protocol yet.';
   return {
-    lab: { name: 'lab', open: (port) => lab.open(port), openDatagrams: (port) => new LabUdp(lab, port) },
+    lab: { name: 'lab', open: (port) => labTcp.open(port), openDatagrams: (port) => new LabUdp(lab, port) },
     menu: { name: 'menu', farewell: `${notYet}\n` },
     pipe: { name: 'pipe', farewell: `ERROR|${notYet}\n` },
     datagram: { name: 'datagram' },

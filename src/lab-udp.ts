@@ -11,9 +11,9 @@ import {
   MALFORMED,
   NOT_YOUR_ID,
   refOf,
+  Seats,
   wireChat,
-} from './lab-session.ts';
-import { nameKey } from './names.ts';
+} from './lab.ts';
 import type { Audience, HouseEvent, Member, Post, Room, Tongue } from './rooms.ts';
 import type { Address, DatagramPort, DatagramSession } from './session.ts';
 import { splitText } from './wire.ts';
@@ -44,7 +44,7 @@ export class LabUdp implements DatagramSession {
     this.#port = port;
     this.#tongue = {
       dialect: 'lab',
-      audience: (room) => new UdpAudience(refOf(room), (member) => this.#peerOf.get(member) as UdpPeer),
+      audience: (room) => new UdpAudience(room, (member) => this.#peerOf.get(member) as UdpPeer),
     };
   }
 
@@ -116,19 +116,19 @@ export class LabUdp implements DatagramSession {
     const answer = (ref: string) =>
       peer.send(encodeReply({ kind: 'joined', room: request.room, ip, port, ref, joinId: peer.joinId }));
     const there = this.#lab.house.findRoom(request.room);
-    for (const [ref, seat] of peer.seats) if (seat.room === there) return answer(ref);
-    peer.joining = answer;
-    this.#enter(peer, request)
+    for (const seat of peer.seats.values()) if (seat.room === there) return answer(refOf(there));
+    peer.joining = true;
+    this.#enter(peer, request, answer)
       .catch((error) => peer.send(encodeRefusal(error)))
       .catch((error) => this.#port.fail(error))
       .then(() => {
-        peer.joining = undefined;
+        peer.joining = false;
       });
   }
 
   #newPeer(address: Address): UdpPeer {
     if (this.#peers.size >= MAX_PEERS) this.#makePlace();
-    const joinId = String(this.#lab.newJoinId());
+    const joinId = this.#lab.newJoinId();
     const peer = new UdpPeer(joinId, address, (bytes) => this.#port.send(bytes, address), this.#lab);
     this.#peers.set(keyOf(address), peer);
     this.#byJoinId.set(joinId, peer);
@@ -141,18 +141,19 @@ export class LabUdp implements DatagramSession {
     throw new HouseError('full', 'the server is full');
   }
 
-  async #enter(peer: UdpPeer, { room: roomName, name }: Join): Promise<void> {
+  async #enter(peer: UdpPeer, { room: roomName, name }: Join, answer: (ref: string) => void): Promise<void> {
     const { house } = this.#lab;
-    const member = peer.memberOf(name) ?? (await house.enter(name, this.#tongue, 'aliased'));
+    const member = peer.seats.memberOf(name) ?? (await house.enter(name, this.#tongue, 'aliased'));
     this.#peerOf.set(member, peer);
     try {
       const room = await house.openRoom(roomName);
       const ref = String(await house.refOf(room, 'lab'));
       if (peer.gone) return;
-      peer.seats.set(ref, { member, room });
+      peer.answers.set(room.key, answer);
       house.join(member, room);
+      peer.seats.set(ref, { member, room });
     } finally {
-      if (member.rooms.size === 0) this.#quit(peer, member, 'not in any room');
+      if (member.rooms.size === 0) this.#quit(member, 'not in any room');
     }
   }
 
@@ -166,31 +167,43 @@ export class LabUdp implements DatagramSession {
     return peer;
   }
 
+  /** Who left long ago is not known any more, and may still ask to leave. */
   #leave(ref: string, joinId: string, from: Address): void {
     const peer = this.#identify(joinId, from);
-    const found = peer?.find(ref);
-    if (!found && this.#lab.notThere(ref).code === 'no-such-room') throw this.#lab.notThere(ref);
-    const answer = encodeReply({ kind: 'left', ref: found?.[0] ?? ref, joinId });
-    // who is not known any more may still ask
-    if (peer) peer.send(answer);
-    else this.#port.send(answer, from);
-    if (!peer || !found) return;
-    const [, { member, room }] = found;
-    this.#lab.house.leave(member, room, 'left');
-    if (member.rooms.size === 0) this.#quit(peer, member, 'left');
+    if (!peer && this.#byJoinId.has(joinId)) throw notYours(joinId);
+    this.#answering(peer, from, (send) => {
+      const seat = peer?.seats.find(ref);
+      send(encodeReply({ kind: 'left', ref: seat ? refOf(seat.room) : this.#lab.refOutside(ref), joinId }));
+      if (!seat) return;
+      this.#lab.house.leave(seat.member, seat.room, 'left');
+      if (seat.member.rooms.size === 0) this.#quit(seat.member, 'left');
+    });
   }
 
   #chat(request: Chat, from: Address, bytes: Uint8Array): void {
     const peer = this.#identify(request.joinId, from);
-    if (!peer) throw new LabError(NOT_YOUR_ID, `JOIN_ID ${request.joinId.slice(0, 20)} is not yours`);
-    if (peer.repeats(request.seq ?? hash(bytes), request.seq !== undefined, this.#now)) return;
-    const found = peer.find(request.ref);
+    if (!peer) throw notYours(request.joinId);
+    const key = hash(bytes);
+    if (peer.repeats(key, this.#now)) return;
+    this.#answering(peer, from, () => {
+      const { member, room } = peer.seats.find(request.ref) ?? this.#lab.refuse(request.ref);
+      const said = peer.remember({ key, hasSeq: request.seq !== undefined, room: room.key, at: this.#now });
+      try {
+        this.#lab.house.say(member, room, request.text);
+      } catch (error) {
+        peer.forget(said);
+        throw error;
+      }
+    });
+  }
+
+  /** A known peer is answered where it takes answers, refusals too. */
+  #answering(peer: UdpPeer | undefined, from: Address, work: (send: (bytes: Uint8Array) => void) => void): void {
+    const send = peer?.send ?? ((bytes: Uint8Array) => this.#port.send(bytes, from));
     try {
-      if (!found) throw this.#lab.notThere(request.ref);
-      this.#lab.house.say(found[1].member, found[1].room, request.text);
+      work(send);
     } catch (error) {
-      peer.forgetLast();
-      peer.send(encodeRefusal(error));
+      send(encodeRefusal(error));
     }
   }
 
@@ -203,14 +216,13 @@ export class LabUdp implements DatagramSession {
 
   #drop(peer: UdpPeer, reason: string): void {
     peer.gone = true;
-    for (const member of new Set([...peer.seats.values()].map((seat) => seat.member))) this.#quit(peer, member, reason);
+    for (const member of peer.seats.members()) this.#quit(member, reason);
     this.#forget(peer);
   }
 
-  #quit(peer: UdpPeer, member: Member, reason: string): void {
+  #quit(member: Member, reason: string): void {
     this.#lab.house.quit(member, reason);
     this.#peerOf.delete(member);
-    for (const [ref, seat] of peer.seats) if (seat.member === member) peer.seats.delete(ref);
   }
 
   #forget(peer: UdpPeer): void {
@@ -220,30 +232,31 @@ export class LabUdp implements DatagramSession {
   }
 }
 
-interface Seat {
-  readonly member: Member;
-  readonly room: Room;
+interface Chatted {
+  /** The same for the same datagram. */
+  readonly key: string;
+  readonly hasSeq: boolean;
+  readonly room: string;
+  readonly at: number;
 }
 
-/** A CHAT that was accepted; sent again when it is repeated. */
-interface Said {
-  readonly key: string;
-  readonly at: number;
-  readonly hasSeq: boolean;
+/** A CHAT that was accepted; answered again when it is repeated. */
+interface Said extends Chatted {
+  heard: boolean;
   /** What acknowledged it: its own delivery, once it is stored. */
-  delivery: readonly Uint8Array[] | undefined;
+  delivery: readonly Uint8Array[];
 }
 
 class UdpPeer {
   readonly joinId: string;
   readonly address: Address;
   readonly send: (bytes: Uint8Array) => void;
-  readonly seats = new Map<string, Seat>();
+  readonly seats = new Seats();
+  /** How to answer the JOINs that are under way, by the room's key. */
+  readonly answers = new Map<string, (ref: string) => void>();
   readonly #lab: Lab;
   readonly #said: Said[] = [];
-  /** Accepted and not heard yet, in order. */
-  readonly #unheard: Said[] = [];
-  joining: ((ref: string) => void) | undefined;
+  joining = false;
   lastSeen = 0;
   gone = false;
 
@@ -254,46 +267,32 @@ class UdpPeer {
     this.#lab = lab;
   }
 
-  find(ref: string): [string, Seat] | undefined {
-    const seat = this.seats.get(ref);
-    if (seat) return [ref, seat];
-    const key = nameKey(ref);
-    return [...this.seats].find(([, candidate]) => candidate.room.key === key && !/^\d+$/.test(ref));
+  /** True for a CHAT that was there before; what acknowledged it goes out again. */
+  repeats(key: string, now: number): boolean {
+    const known = this.#said.find((said) => said.key === key && (said.hasSeq || said.at + REPEAT_MS > now));
+    for (const bytes of known?.delivery ?? []) this.send(bytes);
+    return known !== undefined;
   }
 
-  memberOf(handle: string): Member | undefined {
-    const key = nameKey(handle.trim());
-    for (const { member } of this.seats.values()) if (nameKey(member.person.nick) === key) return member;
-    return undefined;
-  }
-
-  /** True for a CHAT that was there before (then its delivery goes out again); else it is remembered. */
-  repeats(key: string, hasSeq: boolean, now: number): boolean {
-    const known = this.#said.find(
-      (said) => said.key === key && said.hasSeq === hasSeq && (hasSeq || said.at + REPEAT_MS > now),
-    );
-    if (known) {
-      for (const bytes of known.delivery ?? []) this.send(bytes);
-      return true;
-    }
-    const said: Said = { key, at: now, hasSeq, delivery: undefined };
+  remember(chatted: Chatted): Said {
+    const said: Said = { ...chatted, heard: false, delivery: [] };
     this.#said.push(said);
-    this.#unheard.push(said);
     if (this.#said.length > REMEMBERED) this.#said.shift();
-    return false;
+    return said;
   }
 
-  /** The last CHAT was refused: it may be tried again. */
-  forgetLast(): void {
-    this.#said.pop();
-    this.#unheard.pop();
+  /** It was refused: it may be tried again. */
+  forget(said: Said): void {
+    this.#said.splice(this.#said.indexOf(said), 1);
   }
 
   /** Its own CHAT has been posted: acknowledged by its delivery, when it is stored. */
   heardOwn(post: Post, delivery: readonly Uint8Array[]): void {
-    const said = this.#unheard.shift();
+    const said = this.#said.find((one) => !one.heard && one.room === post.room);
+    if (said) said.heard = true;
     const answer = (datagrams: readonly Uint8Array[]) => {
-      if (said) said.delivery = datagrams;
+      // copies: an encoded datagram may be a view on memory that it shares
+      if (said) said.delivery = datagrams.map((bytes) => bytes.slice());
       for (const bytes of datagrams) this.send(bytes);
     };
     this.#lab.house.saved(post).then(
@@ -309,8 +308,8 @@ class UdpAudience implements Audience {
   readonly #peerOf: (member: Member) => UdpPeer;
   readonly #peers = new Map<string, UdpPeer>();
 
-  constructor(ref: string, peerOf: (member: Member) => UdpPeer) {
-    this.#ref = ref;
+  constructor(room: Room, peerOf: (member: Member) => UdpPeer) {
+    this.#ref = refOf(room);
     this.#peerOf = peerOf;
   }
 
@@ -323,7 +322,7 @@ class UdpAudience implements Audience {
   }
 
   hear(event: HouseEvent): void {
-    if (event.kind === 'joined') this.#peers.get(event.who.id)?.joining?.(this.#ref);
+    if (event.kind === 'joined') this.#answerJoin(event);
     if (event.kind === 'left') this.#peers.get(event.who.id)?.seats.delete(this.#ref);
     const datagrams = encodeChats(this.#ref, event);
     const own = event.kind === 'post' ? event.who.id : undefined;
@@ -332,6 +331,16 @@ class UdpAudience implements Audience {
       else for (const bytes of datagrams) peer.send(bytes);
     }
   }
+  /** One's own JOINED comes first, then the announcement to all. */
+  #answerJoin({ who, room }: HouseEvent & { kind: 'joined' }): void {
+    const peer = this.#peers.get(who.id);
+    peer?.answers.get(room)?.(this.#ref);
+    peer?.answers.delete(room);
+  }
+}
+
+function notYours(joinId: string): LabError {
+  return new LabError(NOT_YOUR_ID, `JOIN_ID ${joinId.slice(0, 20)} is not yours`);
 }
 
 /** One CHAT, or several that each fit in a datagram. */

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { type CommandLine, oneOf, readCommandLine, UsageError, wholeNumber } from './arguments.ts';
 import { BUILT, DIALECTS, type DialectName } from './dialects.ts';
-import type { KillPolicy } from './lab-session.ts';
+import type { KillPolicy } from './lab.ts';
 import { LEVELS, type Level } from './log.ts';
 
 export interface ServerOptions {
@@ -67,6 +67,7 @@ export function readServerOptions(
   if (asked === undefined || asked === '') throw new UsageError('PORT is missing, for example: parley-server 5000');
   const port = wholeNumber('PORT', asked, 0, 65_535);
   const data = given.one('data');
+  if (data === '') throw new UsageError('--data: must be a file, or :memory:');
   return {
     port,
     host: hostOf(given.one('host') ?? ''),

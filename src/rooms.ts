@@ -161,6 +161,9 @@ export class House {
   /** Rooms in which something was said: these are never forgotten. */
   readonly #used = new Set<string>();
   #nextId = 1;
+  /** Under way: they count, or many at once would pass the limits. */
+  #entering = 0;
+  #opening = 0;
   #closed = false;
 
   constructor({ backbone, wall, onBug, limits }: HouseOptions) {
@@ -186,12 +189,17 @@ export class House {
    */
   async enter(nick: string, tongue: Tongue, as: 'exactly' | 'aliased'): Promise<Member> {
     const asked = checkName(nick);
-    if (this.#members.size >= this.limits.people) throw new HouseError('full', 'the server is full');
-    const name = await this.#claim(asked, as);
-    const id = `${this.#backbone.node}.${this.#nextId++}`;
-    const member = new Member({ id, name, nick: asked, dialect: tongue.dialect }, tongue);
-    this.#members.set(id, member);
-    return member;
+    if (this.#members.size + this.#entering >= this.limits.people) throw new HouseError('full', 'the server is full');
+    this.#entering++;
+    try {
+      const name = await this.#claim(asked, as);
+      const id = `${this.#backbone.node}.${this.#nextId++}`;
+      const member = new Member({ id, name, nick: asked, dialect: tongue.dialect }, tongue);
+      this.#members.set(id, member);
+      return member;
+    } finally {
+      this.#entering--;
+    }
   }
 
   /** The person leaves every room and the house. */
@@ -207,9 +215,14 @@ export class House {
     const key = nameKey(asked);
     const known = this.#rooms.get(key);
     if (known) return known;
-    if (this.#rooms.size >= this.limits.rooms) this.#forgetOne();
-    const record = await this.#backbone.openRoom(key, asked, this.#wall());
-    return this.#rooms.get(key) ?? this.#addRoom(record);
+    if (this.#rooms.size + this.#opening >= this.limits.rooms) this.#forgetOne();
+    this.#opening++;
+    try {
+      const record = await this.#backbone.openRoom(key, asked, this.#wall());
+      return this.#rooms.get(key) ?? this.#addRoom(record);
+    } finally {
+      this.#opening--;
+    }
   }
 
   findRoom(name: string): Room | undefined {

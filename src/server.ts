@@ -106,7 +106,9 @@ function explainBind(port: number, host: string, { code, message }: NodeJS.Errno
   const where = `port ${port}${host === '' ? '' : ` of ${host}`}`;
   if (code === 'EADDRINUSE') return `${where} is taken by another program`;
   if (code === 'EACCES') return `no permission to listen on ${where}`;
-  if (code === 'EADDRNOTAVAIL') return `${host} is not an address of this machine`;
+  // Deno's word for it is EINVAL
+  if (code === 'EADDRNOTAVAIL' || (code === 'EINVAL' && host !== ''))
+    return `${host} is not an address of this machine`;
   return `can't listen on ${where}: ${message}`;
 }
 

@@ -5,6 +5,8 @@
 // `menu` is what is left: its first message is a name, and a name can be anything. A connection that
 // stops in the middle of another dialect's first word is therefore decided by `ended`.
 
+import { latin1Text } from './wire.ts';
+
 export type Sniffed = 'lab' | 'lobby' | 'irc' | 'http' | 'tls' | 'menu';
 
 /** Undecided after this many bytes, or this long after the first byte: closed. */
@@ -25,7 +27,7 @@ const TESTS: readonly (readonly [Sniffed, (text: string) => Verdict])[] = [
 /** `ended`: no more bytes will come, so `more` is no answer. */
 export function sniff(bytes: Uint8Array, ended = false): Sniffed | 'more' {
   // one character for each byte: all that is looked for is ASCII
-  const text = String.fromCharCode(...bytes.subarray(0, SNIFF_MAX_BYTES));
+  const text = latin1Text(bytes.subarray(0, SNIFF_MAX_BYTES));
   let undecided = text === '';
   for (const [dialect, test] of TESTS) {
     const verdict = test(ended ? `${text}\n` : text);
@@ -37,7 +39,7 @@ export function sniff(bytes: Uint8Array, ended = false): Sniffed | 'more' {
 
 /** A datagram on the main port: whole by nature, so there is no `more`. */
 export function sniffDatagram(bytes: Uint8Array): 'lab' | 'datagram' | 'unknown' {
-  const text = `${String.fromCharCode(...bytes.subarray(0, 64))}\n`;
+  const text = `${latin1Text(bytes.subarray(0, 64))}\n`;
   if (looksLikeLab(text) === 'yes') return 'lab';
   return text.startsWith('{') ? 'datagram' : 'unknown';
 }
@@ -50,27 +52,38 @@ function looksLikeTls(text: string): Verdict {
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE', 'CONNECT', 'PRI'];
 
-/** A method and the beginning of a target: `GET /`, `OPTIONS *`, `GET http://`, `CONNECT host:`. */
+/** A method and the beginning of a target: `GET /`, `OPTIONS *`, `GET http://`, `CONNECT host:80 H`. */
 function looksLikeHttp(text: string): Verdict {
   const space = text.indexOf(' ');
   if (space < 0) return METHODS.some((method) => method.startsWith(text)) ? 'maybe' : 'no';
   const method = text.slice(0, space);
   if (!METHODS.includes(method)) return 'no';
-  if (text.length === space + 1) return 'maybe';
-  return /[/*hH]/.test(text.charAt(space + 1)) || method === 'CONNECT' ? 'yes' : 'no';
+  const target = text.slice(space + 1);
+  if (method === 'CONNECT') {
+    if (/^[^\s/]+:\d+ H/.test(target)) return 'yes';
+    return /^[^\s/]*(?::\d+ )?$/.test(target) ? 'maybe' : 'no';
+  }
+  if (/^(?:\/|\* H|https?:\/\/)/i.test(target)) return 'yes';
+  return ['* H', 'http://', 'https://'].some((form) => form.startsWith(target) || form.startsWith(target.toLowerCase()))
+    ? 'maybe'
+    : 'no';
 }
 
 const FRAMES = ['LGIN', 'LOUT', 'CUSR', 'ROOM', 'JOIN', 'CONN', 'CHAT', 'DELR', 'GOOD', 'ERRO', 'LTRQ', 'LTRS', 'PREV'];
 
-/** A frame type, four digits (some programs pad with blanks) and, where they were padded, a brace. */
+/**
+ * A frame type, four digits (some programs pad with blanks), and then anything but the end of a line: that
+ * would be a name like `CHAT2026`. Where the size was padded it must be a brace.
+ */
 function looksLikeLobby(text: string): Verdict {
   if (text.length < 4) return FRAMES.some((name) => name.startsWith(text)) ? 'maybe' : 'no';
   if (!FRAMES.includes(text.slice(0, 4))) return 'no';
   const size = text.slice(4, 8);
-  if (size.length < 4) return /^ *\d*$/.test(size) ? 'maybe' : 'no';
-  if (/^\d{4}$/.test(size)) return 'yes';
-  if (!/^ +\d+$/.test(size)) return 'no';
-  return text.length < 9 ? 'maybe' : text[8] === '{' ? 'yes' : 'no';
+  if (!/^ *\d*$/.test(size)) return 'no';
+  if (size === '0000') return 'yes';
+  if (text.length < 9) return 'maybe';
+  if (size.startsWith(' ')) return size.trim() !== '' && text[8] === '{' ? 'yes' : 'no';
+  return text[8] === '\r' || text[8] === '\n' ? 'no' : 'yes';
 }
 
 /** What an IRC client says first. Upper case only: `Nick Cave` is a name. */

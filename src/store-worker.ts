@@ -1,7 +1,7 @@
 // Layer 2. The store's own thread: SQLite waits for the disk here, so that nobody else does.
 
 import { parentPort } from 'node:worker_threads';
-import { Database, type Group, type PostRow, type RoomRow } from './database.ts';
+import { Database, explain, type Group, type PostRow, type RoomRow } from './database.ts';
 
 export type ToWorker =
   | { readonly op: 'open'; readonly file: string }
@@ -32,7 +32,7 @@ function answer(message: ToWorker): FromWorker {
         database = new Database(message.file);
         return { op: 'opened', rooms: database.rooms(), lastPost: database.lastPost() };
       } catch (error) {
-        return { op: 'refused', message: (error as Error).message };
+        return { op: 'refused', message: explain(message.file, error) };
       }
     case 'write':
       try {

@@ -74,12 +74,16 @@ export class WorkerStore implements Store {
   readonly #onTrouble: (reason: string | undefined) => void;
   readonly #maxUnsaved: number;
   #changes: Change[] = [];
+  /** Changes of groups that failed, in their order: posts to come need them. */
+  #retries: Change[] = [];
   #posts = noPosts();
   #chars = 0;
   readonly #inFlight: InFlight[] = [];
   #unsaved = 0;
   #unsavedChars = 0;
   #savedUpTo = 0;
+  /** The newest post that was not kept; those before it are not told apart from it any more. */
+  #lostUpTo = 0;
   #waiters: Waiter[] = [];
   readonly #reads = new Map<number, { room: StoredRoom; resolve(posts: Post[]): void; reject(error: Error): void }>();
   #nextRead = 1;
@@ -126,6 +130,7 @@ export class WorkerStore implements Store {
   addPost(post: Post, room: number): void {
     if (this.#unsaved >= this.#maxUnsaved || this.#unsavedChars >= MAX_UNSAVED_CHARS) {
       this.#setTrouble('too much is waiting to be written');
+      this.#lostUpTo = post.id;
       return;
     }
     this.#unsaved++;
@@ -142,9 +147,8 @@ export class WorkerStore implements Store {
   }
 
   saved(postId: number): Promise<void> {
+    if (postId <= this.#lostUpTo || this.#dead) return Promise.reject(notSaved());
     if (postId <= this.#savedUpTo) return Promise.resolve();
-    const lastKept = this.#posts.id.at(-1) ?? this.#inFlight.at(-1)?.lastId ?? 0;
-    if (postId > lastKept || this.#dead) return Promise.reject(notSaved());
     return new Promise((resolve, reject) => this.#waiters.push({ id: postId, resolve, reject }));
   }
 
@@ -192,10 +196,11 @@ export class WorkerStore implements Store {
   #flush(): void {
     this.#scheduled = false;
     const posts = this.#posts;
-    if ((posts.id.length === 0 && this.#changes.length === 0) || this.#dead) return;
-    const changes = this.#changes;
+    const changes = [...this.#retries, ...this.#changes];
+    if ((posts.id.length === 0 && changes.length === 0) || this.#dead) return;
     const lastId = posts.id.at(-1) ?? this.#inFlight.at(-1)?.lastId ?? this.#savedUpTo;
     this.#inFlight.push({ changes, posts: posts.id.length, chars: this.#chars, lastId });
+    this.#retries = [];
     this.#changes = [];
     this.#posts = noPosts();
     this.#chars = 0;
@@ -235,13 +240,14 @@ export class WorkerStore implements Store {
     if (!group) return;
     this.#unsaved -= group.posts;
     this.#unsavedChars -= group.chars;
-    // rooms and numbers are few, and posts to come need them: they are tried again
-    if (error !== undefined) this.#changes = [...group.changes, ...this.#changes];
-    else this.#savedUpTo = group.lastId;
+    if (error !== undefined) {
+      this.#retries.push(...group.changes);
+      if (group.posts > 0) this.#lostUpTo = group.lastId;
+    } else this.#savedUpTo = group.lastId;
     this.#failing = error !== undefined;
     this.#setTrouble(error);
     this.#settle(group.lastId, error === undefined);
-    if (this.#changes.length > 0 || this.#posts.id.length > 0) this.#schedule();
+    if (this.#retries.length > 0 || this.#changes.length > 0 || this.#posts.id.length > 0) this.#schedule();
   }
 
   #settle(upTo: number, ok: boolean): void {

@@ -6,20 +6,27 @@
 // block's keyword begins (even inside the line), after a silence that the owner reports with `lull()`, or
 // at the end of input. A line that is not the one due gives a fault, and reading goes on at the next
 // keyword: whatever a peer sends, it is never out of step for longer than one block.
+//
+// How the bytes were cut into chunks makes no difference: without a lull, the same bytes give the same
+// blocks. That is why free text starts at its colon, not when its first line is whole, and why a limit
+// is checked against what surely belongs to the line or the text.
 
-import { ByteQueue, CR, type Decoder, decodeText, LF } from './wire.ts';
+import { ByteQueue, CR, type Decoder, encodeText, LF, SPACE, TAB } from './wire.ts';
 
-/** Which fields follow a keyword. The last one may be free text up to a blank line; `X?` may be absent. */
-export interface Grammar {
+/** The messages of one direction, as they are written down. */
+export interface Messages {
+  /** Which fields follow a keyword. `X?` may be absent: its value is then empty. */
   readonly blocks: Readonly<Record<string, readonly string[]>>;
-  /** Blocks whose first line is `WORD text`, without a colon; they are complete with their fields. */
+  /** Blocks whose first line is `WORD text`, without a colon. */
   readonly words: Readonly<Record<string, readonly string[]>>;
-  /** Where the last field of a block ends although its line goes on: the keyword of a glued next block. */
-  readonly glued: RegExp;
-  /** The name of the field that is free text. */
+  /** How a block begins where none is due: behind an unterminated line. `\n` stands for the line's end. */
+  readonly glued: readonly string[];
+  /** The field that is free text, up to a blank line. */
   readonly text: string;
-  /** Free text also ends where a line begins with a keyword; else only at a blank line. */
+  /** Free text also ends at a line that begins with one of `glued`. */
   readonly textEndsAtKeyword: boolean;
+  /** The field that is a sentence: a keyword in it is just a word. */
+  readonly sentence?: string;
 }
 
 export type Block =
@@ -27,20 +34,79 @@ export type Block =
   | { readonly kind: 'other'; readonly line: string }
   | { readonly kind: 'fault'; readonly code: 'malformed' | 'too-long'; readonly detail: string };
 
-const SPACE = 0x20;
-const TAB = 0x09;
-const COLON = 0x3a;
-const MAX_KEY_BYTES = 32;
-const MAX_FIELD_BYTES = 4096;
-const EMPTY = new Uint8Array(0);
+type Step = Block | 'again' | 'wait';
 
-interface Draft {
+interface Field {
+  readonly name: string;
+  /** The bytes that its line begins with. */
+  readonly start: Uint8Array;
+  readonly kind: 'value' | 'optional' | 'sentence' | 'text';
+}
+
+interface Shape {
   readonly key: string;
-  readonly line: Uint8Array;
-  readonly fields: readonly string[];
+  readonly start: Uint8Array;
+  readonly fields: readonly Field[];
+  readonly noValues: readonly string[];
+}
+
+/** Messages, with their names as bytes. */
+export interface Grammar {
+  readonly blocks: readonly Shape[];
+  readonly words: readonly Shape[];
+  readonly glued: readonly Uint8Array[];
+  readonly text: Uint8Array;
+  readonly textEndsAtKeyword: boolean;
+}
+
+/** A block that lacks fields. */
+interface Draft {
+  readonly kind: 'block';
+  readonly key: string;
   readonly values: string[];
-  /** Index in `fields` of the line that is due. */
+  readonly line: Uint8Array;
+  readonly fields: readonly Field[];
+  /** Index of the field that is due. */
   due: number;
+}
+
+const COLON = 0x3a;
+const UNDERSCORE = 0x5f;
+const TO_LOWER = 0x20;
+/** By this many bytes it can be told whether a line begins with a keyword. */
+const KEYWORD_BYTES = 32;
+/** Blanks around a text that is as long as it may be. */
+const MAX_BLANKS = 64;
+const MAX_QUOTED = 40;
+const NOTHING = new Uint8Array(0);
+const NO = -1;
+/** The bytes end while they are still like the name. */
+const CUT_SHORT = -2;
+
+export function grammar(messages: Messages): Grammar {
+  const field = (written: string): Field => {
+    const name = written.replace('?', '');
+    const kind = name === messages.text ? 'text' : name === messages.sentence ? 'sentence' : 'value';
+    return { name, start: ownBytes(`${name}:`), kind: name === written ? kind : 'optional' };
+  };
+  const shapes = (of: Messages['blocks'], colon: string): Shape[] =>
+    Object.entries(of).map(([key, fields]) => ({
+      key,
+      start: ownBytes(key + colon),
+      fields: fields.map(field),
+      noValues: ['', ...fields.map(() => '')],
+    }));
+  return {
+    blocks: shapes(messages.blocks, ':'),
+    words: shapes(messages.words, ''),
+    glued: messages.glued.map(ownBytes),
+    text: ownBytes(`${messages.text}:`),
+    textEndsAtKeyword: messages.textEndsAtKeyword,
+  };
+}
+
+function ownBytes(text: string): Uint8Array {
+  return encodeText(text).slice();
 }
 
 export class FieldDecoder implements Decoder<Block> {
@@ -48,23 +114,28 @@ export class FieldDecoder implements Decoder<Block> {
   readonly #maxBytes: number;
   readonly #queue = new ByteQueue();
   #draft: Draft | undefined;
-  /** In free text: where its next line starts; undefined outside. */
-  #textAt: number | undefined;
-  /** No newline stands before this position. */
-  #scanned = 0;
-  /** What follows belongs to a block that was refused: lines are dropped up to the next keyword. */
-  #skipping = false;
-  /** ... and so is the rest of the line that is being read. */
+  /** In free text; without a draft it is the text of a block that was refused, and dropped. */
+  #inText = false;
+  /** In free text: where its next line starts, and whether that is the rest of the field's own line. */
+  #textLineAt = 0;
+  #isFirstTextLine = false;
+  /** The rest of the line belongs to something refused. */
   #inDroppedLine = false;
   #final: 'no' | 'lull' | 'end' = 'no';
+  /** No newline stands before this position. */
+  #scanned = 0;
+  /** The line that was looked at last: its end without the newline, and where the next one starts. */
+  #lineEnd = 0;
+  #lineNext = 0;
 
-  constructor(grammar: Grammar, maxBytes: number) {
-    this.#grammar = grammar;
+  constructor(rules: Grammar, maxBytes: number) {
+    this.#grammar = rules;
     this.#maxBytes = maxBytes;
   }
 
   push(bytes: Uint8Array): void {
     this.#queue.push(bytes);
+    if (this.#final === 'lull') this.#final = 'no';
   }
 
   /** There has been silence for a while: a last line without its newline is taken as complete. */
@@ -78,181 +149,197 @@ export class FieldDecoder implements Decoder<Block> {
 
   /** Something is unfinished that a silence could complete. */
   get pending(): boolean {
-    return this.#queue.length > 0 || this.#textAt !== undefined;
+    return this.#queue.length > 0 || this.#inText || this.#inDroppedLine;
   }
 
   next(): Block | undefined {
     for (;;) {
-      const block = this.#textAt === undefined ? this.#step() : this.#stepText(this.#textAt);
-      if (block === 'again') continue;
-      if (block !== 'wait') return block;
+      const step = this.#inDroppedLine ? this.#dropLine() : this.#inText ? this.#readText() : this.#readLine();
+      if (step === 'again') continue;
+      if (step !== 'wait') return step;
       if (this.#final === 'lull') this.#final = 'no';
-      return this.#overflow() ?? this.#unfinished();
+      return this.#unfinished();
     }
   }
 
   // --- lines ---------------------------------------------------------------------------------------------
 
-  #lineEnd = 0;
-  #lineNext = 0;
-  #lineWhole = false;
-
-  /** Finds the line that starts at `from`; one without a newline counts only when no more is expected. */
+  /** Looks at the line that starts at `from`. False: its newline has not come. */
   #findLine(from: number): boolean {
-    const found = this.#queue.indexOf(LF, Math.max(from, this.#scanned));
-    this.#lineWhole = found >= 0;
-    this.#lineEnd = found >= 0 ? found : this.#queue.length;
-    this.#lineNext = found >= 0 ? found + 1 : this.#queue.length;
-    if (found < 0) {
-      this.#scanned = this.#queue.length;
-      if (this.#final === 'no' || this.#queue.length <= from) return false;
-    }
-    if (this.#lineEnd > from && this.#queue.at(this.#lineEnd - 1) === CR) this.#lineEnd--;
-    return true;
+    const newline = this.#queue.indexOf(LF, Math.max(from, this.#scanned));
+    const end = newline < 0 ? this.#queue.length : newline;
+    this.#scanned = end;
+    this.#lineNext = newline < 0 ? end : end + 1;
+    this.#lineEnd = end > from && this.#queue.at(end - 1) === CR ? end - 1 : end;
+    return newline >= 0;
   }
 
   #drop(count: number): void {
     this.#queue.drop(count);
-    this.#scanned = 0;
+    this.#scanned = Math.max(0, this.#scanned - count);
+  }
+
+  #dropLine(): 'again' | 'wait' {
+    const isWhole = this.#findLine(0);
+    this.#drop(this.#lineNext);
+    if (!isWhole && this.#final === 'no') return 'wait';
+    this.#inDroppedLine = false;
+    return 'again';
   }
 
   // --- fields --------------------------------------------------------------------------------------------
 
-  #step(): Block | 'again' | 'wait' {
-    if (!this.#findLine(0)) return 'wait';
-    if (this.#inDroppedLine) {
-      this.#inDroppedLine = !this.#lineWhole;
-      this.#drop(this.#lineNext);
-      return 'again';
+  #readLine(): Step {
+    const isWhole = this.#findLine(0);
+    const draft = this.#draft;
+    const field = draft?.fields[draft.due];
+    if (field?.kind === 'text') {
+      const at = this.#match(field.start);
+      if (at >= 0) return this.#beginText(at);
     }
-    const line = trim(this.#queue.view(0, this.#lineEnd));
-    if (line.length > this.#limit()) return this.#refuse(`a line of more than ${this.#limit()} bytes`, this.#lineNext);
-    return this.#draft ? this.#readField(this.#draft, line) : this.#readFirst(line);
-  }
-
-  #limit(): number {
-    return this.#draft && this.#textAt === undefined ? MAX_FIELD_BYTES : this.#maxBytes;
+    if (this.#lineEnd > this.#maxBytes) return this.#refuse(`a line of more than ${this.#maxBytes} bytes`, isWhole);
+    if (!isWhole && (this.#final === 'no' || this.#queue.length === 0)) return 'wait';
+    const isUnsure = !isWhole && this.#final === 'lull';
+    return draft && field ? this.#readField(draft, field, isUnsure) : this.#readFirst(isUnsure);
   }
 
   /** The first line of a block, or something that is none. */
-  #readFirst(line: Uint8Array): Block | 'again' | 'wait' {
-    const unsure = !this.#lineWhole && this.#final === 'lull';
-    const colon = line.indexOf(COLON);
-    const key = keyOf(line, colon);
-    const fields = Object.hasOwn(this.#grammar.blocks, key) ? this.#grammar.blocks[key] : undefined;
-    if (fields) {
-      if (unsure) return 'wait';
-      const values = [decodeText(trim(line.subarray(colon + 1)))];
-      this.#drop(this.#lineNext);
-      return this.#begin({ key, line: EMPTY, fields, values, due: 0 });
+  #readFirst(isUnsure: boolean): Step {
+    let mayBecomeKey = false;
+    for (const shape of this.#grammar.blocks) {
+      const at = this.#match(shape.start);
+      if (at === CUT_SHORT) mayBecomeKey = true;
+      if (at >= 0) return isUnsure ? 'wait' : this.#begin(shape, NOTHING, at);
     }
-    const word = this.#wordOf(line);
-    if (word !== undefined) {
-      const draft = { key: word, line: line.slice(), fields: this.#grammar.words[word] ?? [], values: [], due: 0 };
-      this.#drop(this.#lineNext);
-      return this.#begin(draft);
+    for (const shape of this.#grammar.words) {
+      const at = this.#matchWord(shape.start);
+      if (at === CUT_SHORT) mayBecomeKey = true;
+      if (at >= 0) return this.#begin(shape, this.#queue.slice(0, this.#lineEnd), at);
     }
-    if (unsure && line.length > 0 && this.#mayBecomeKey(line)) return 'wait';
-    return this.#readOther(line);
+    if (isUnsure && mayBecomeKey) return 'wait';
+    const text = this.#match(this.#grammar.text);
+    return text >= 0 ? this.#beginText(text) : this.#readOther();
   }
 
-  #begin(draft: Draft): Block | 'again' {
-    this.#skipping = false;
-    if (draft.fields.length === 0) return { kind: 'block', key: draft.key, values: draft.values, line: draft.line };
+  #begin(shape: Shape, line: Uint8Array, valueAt: number): Step {
+    const values = [...shape.noValues];
+    values[0] = this.#queue.text(valueAt, this.#lineEnd);
+    this.#drop(this.#lineNext);
+    const draft: Draft = { kind: 'block', key: shape.key, values, line, fields: shape.fields, due: 0 };
+    if (shape.fields.length === 0) return draft;
     this.#draft = draft;
     return 'again';
   }
 
   /** A line that begins no block: nothing, unless a keyword is glued to its end. */
-  #readOther(line: Uint8Array): Block | 'again' {
-    const text = decodeText(line.subarray(0, MAX_FIELD_BYTES));
-    const cut = this.#gluedAt(line);
-    if (line.length === 0) this.#skipping = false;
-    const other = cut > 0 ? decodeText(line.subarray(0, cut)) : text;
-    this.#drop(cut > 0 ? this.#queue.positionOf(line) + cut : this.#lineNext);
-    return other === '' || this.#skipping ? 'again' : { kind: 'other', line: other };
+  #readOther(): Step {
+    const cut = this.#gluedAt(0);
+    const line = this.#queue.text(0, cut < 0 ? this.#lineEnd : cut);
+    this.#drop(cut < 0 ? this.#lineNext : cut);
+    return line === '' ? 'again' : { kind: 'other', line };
   }
 
-  #readField(draft: Draft, line: Uint8Array): Block | 'again' | 'wait' {
-    const colon = line.indexOf(COLON);
-    const key = keyOf(line, colon);
-    const due = draft.fields[draft.due] ?? '';
-    const last = draft.due === draft.fields.length - 1;
-    if (!this.#lineWhole && this.#final === 'lull' && !(last && key === due)) return 'wait';
-    if (due.endsWith('?')) {
-      draft.due++;
-      if (key === due.slice(0, -1)) this.#drop(this.#lineNext);
-      return 'again';
-    }
-    if (key !== due) {
-      const detail = `line ${draft.due + 2} of ${draft.key}: ${due} was due, not ${JSON.stringify(decodeText(line.subarray(0, 40)))}`;
-      this.#draft = undefined;
-      if (!this.#startsBlock(line)) this.#drop(this.#lineNext);
-      return { kind: 'fault', code: 'malformed', detail };
-    }
-    if (due === this.#grammar.text) {
-      this.#drop(this.#queue.positionOf(line) + colon + 1);
-      this.#textAt = 0;
-      return 'again';
-    }
-    return this.#readValue(draft, line.subarray(colon + 1), last);
-  }
-
-  #readValue(draft: Draft, value: Uint8Array, last: boolean): Block | 'again' {
-    const cut = last ? this.#gluedAt(value) : -1;
-    draft.values.push(decodeText(trim(cut >= 0 ? value.subarray(0, cut) : value)));
+  #readField(draft: Draft, field: Field, isUnsure: boolean): Step {
+    const isLast = draft.due === draft.fields.length - 1;
+    const at = this.#match(field.start);
+    if (isUnsure && !(isLast && at >= 0)) return 'wait';
+    if (at < 0 && field.kind !== 'optional') return this.#mismatch(draft, field);
     draft.due++;
-    this.#drop(cut >= 0 ? this.#queue.positionOf(value) + cut : this.#lineNext);
-    if (!last) return 'again';
+    if (at < 0) return 'again';
+    const cut = isLast && field.kind !== 'sentence' ? this.#gluedAt(at) : NO;
+    draft.values[draft.due] = this.#queue.text(at, cut < 0 ? this.#lineEnd : cut);
+    this.#drop(cut < 0 ? this.#lineNext : cut);
+    if (!isLast) return 'again';
     this.#draft = undefined;
-    return { kind: 'block', key: draft.key, values: draft.values, line: draft.line };
+    return draft;
   }
 
   // --- free text -----------------------------------------------------------------------------------------
 
-  /** Goes on through free text, line by line, to its blank line or to the next block's first line. */
-  #stepText(from: number): Block | 'again' | 'wait' {
-    if (!this.#findLine(from)) return this.#final === 'no' ? 'wait' : this.#endText(this.#queue.length, 0);
-    const isFirst = from === 0;
-    if (!isFirst && this.#lineEnd === from) return this.#endText(from, this.#lineNext - from);
-    if (!isFirst && this.#grammar.textEndsAtKeyword) {
-      if (this.#startsBlock(trim(this.#queue.view(from, this.#lineEnd)))) return this.#endText(from, 0);
-    }
-    if (!this.#lineWhole) return this.#endText(this.#queue.length, 0);
-    this.#textAt = this.#lineNext;
+  #beginText(at: number): 'again' {
+    this.#drop(at);
+    this.#inText = true;
+    this.#textLineAt = 0;
+    this.#isFirstTextLine = true;
     return 'again';
   }
 
-  #endText(length: number, after: number): Block {
-    const draft = this.#draft as Draft;
-    if (length > this.#maxBytes) return this.#refuse(`more than ${this.#maxBytes} bytes of text`, length + after);
-    const text = decodeText(trim(this.#queue.view(0, length)));
-    draft.values.push(text.includes('\r') ? text.replaceAll('\r\n', '\n').trimEnd() : text);
-    this.#drop(length + after);
-    this.#draft = undefined;
-    this.#textAt = undefined;
-    return { kind: 'block', key: draft.key, values: draft.values, line: draft.line };
-  }
-
-  // --- limits --------------------------------------------------------------------------------------------
-
-  /** Drops `count` bytes, and then everything up to the next keyword. */
-  #refuse(detail: string, count: number): Block {
-    this.#inDroppedLine = count >= this.#queue.length && this.#queue.at(count - 1) !== LF;
-    this.#drop(count);
-    this.#draft = undefined;
-    this.#textAt = undefined;
-    this.#skipping = true;
-    return { kind: 'fault', code: 'too-long', detail };
-  }
-
-  #overflow(): Block | undefined {
-    if (this.#inDroppedLine) {
-      this.#drop(this.#queue.length);
-      return undefined;
+  /** Goes on through free text by a line. */
+  #readText(): Step {
+    const from = this.#textLineAt;
+    const isWhole = this.#findLine(from);
+    const isEnd = !isWhole && this.#final !== 'no';
+    if (!isWhole && !isEnd && this.#queue.length - from < KEYWORD_BYTES) return 'wait';
+    if (!this.#isFirstTextLine) {
+      if (isWhole && this.#lineEnd === from) return this.#endText(from, this.#lineNext);
+      if (this.#grammar.textEndsAtKeyword && this.#isKeywordAt(from)) return this.#endText(from, from);
     }
-    if (this.#queue.length <= this.#limit()) return undefined;
-    return this.#refuse(`more than ${this.#limit()} bytes without an end`, this.#queue.length);
+    if (this.#lineEnd > this.#maxBytes + MAX_BLANKS) return this.#refuseText(isWhole);
+    if (isEnd) return this.#endText(this.#lineEnd, this.#lineNext);
+    if (!isWhole) return 'wait';
+    this.#textLineAt = this.#lineNext;
+    this.#isFirstTextLine = false;
+    if (!this.#draft) this.#dropText();
+    return 'again';
+  }
+
+  #endText(to: number, next: number): Block | 'again' {
+    const draft = this.#draft;
+    const isTooLong = to > this.#maxBytes && this.#isTextTooLong(to);
+    const text = draft && !isTooLong ? this.#queue.text(0, to) : '';
+    this.#drop(next);
+    this.#draft = undefined;
+    this.#inText = false;
+    if (!draft) return 'again';
+    if (isTooLong) return { kind: 'fault', code: 'too-long', detail: this.#textLimit() };
+    draft.values[draft.due + 1] = text.includes('\r') ? text.replaceAll('\r\n', '\n') : text;
+    return draft;
+  }
+
+  #isTextTooLong(to: number): boolean {
+    const start = this.#queue.trimStart(0, to);
+    return this.#queue.trimEnd(start, to) - start > this.#maxBytes;
+  }
+
+  /** What is left of the text is dropped line by line. */
+  #refuseText(isWhole: boolean): Block | 'again' {
+    const wasKnown = this.#draft === undefined;
+    this.#draft = undefined;
+    this.#isFirstTextLine = false;
+    this.#inDroppedLine = !isWhole;
+    this.#textLineAt = this.#lineNext;
+    this.#dropText();
+    return wasKnown ? 'again' : { kind: 'fault', code: 'too-long', detail: this.#textLimit() };
+  }
+
+  #dropText(): void {
+    this.#drop(this.#textLineAt);
+    this.#textLineAt = 0;
+  }
+
+  #textLimit(): string {
+    return `more than ${this.#maxBytes} bytes of text`;
+  }
+
+  // --- faults --------------------------------------------------------------------------------------------
+
+  /** The line stays: it may begin a block. */
+  #mismatch({ key, due }: Draft, field: Field): Block {
+    const line = JSON.stringify(this.#queue.text(0, Math.min(this.#lineEnd, MAX_QUOTED)));
+    this.#draft = undefined;
+    return {
+      kind: 'fault',
+      code: 'malformed',
+      detail: `${key}, line ${due + 2}: ${field.name} was due, not ${line}`,
+    };
+  }
+
+  /** Drops the line, and the block that it is in. */
+  #refuse(detail: string, isWhole: boolean): Block {
+    this.#drop(this.#lineNext);
+    this.#inDroppedLine = !isWhole;
+    this.#draft = undefined;
+    return { kind: 'fault', code: 'too-long', detail };
   }
 
   /** At the end of input, a block that lacks fields. */
@@ -260,66 +347,65 @@ export class FieldDecoder implements Decoder<Block> {
     const draft = this.#draft;
     if (this.#final !== 'end' || !draft) return undefined;
     this.#draft = undefined;
-    return { kind: 'fault', code: 'malformed', detail: `${draft.key} ended before ${draft.fields[draft.due]}` };
+    const due = draft.fields[draft.due]?.name;
+    return { kind: 'fault', code: 'malformed', detail: `${draft.key} ended before ${due}` };
   }
 
-  // --- keywords ------------------------------------------------------------------------------------------
+  // --- names ---------------------------------------------------------------------------------------------
 
-  /** `WORD` or `WORD text`. */
-  #wordOf(line: Uint8Array): string | undefined {
-    const blank = line.findIndex(isBlank);
-    const end = blank < 0 ? line.length : blank;
-    if (end > MAX_KEY_BYTES) return undefined;
-    const word = decodeText(line.subarray(0, end)).toUpperCase();
-    return Object.hasOwn(this.#grammar.words, word) ? word : undefined;
+  /** Where the value starts when the line begins with this name and its colon; else NO or CUT_SHORT. */
+  #match(name: Uint8Array): number {
+    // as nearly everybody writes it
+    return this.#queue.has(name, 0) ? name.length : this.#matchLoosely(name);
   }
 
-  #startsBlock(line: Uint8Array): boolean {
-    const key = keyOf(line, line.indexOf(COLON));
-    return Object.hasOwn(this.#grammar.blocks, key) || this.#wordOf(line) !== undefined;
+  /** The same for `WORD text` and `WORD`. */
+  #matchWord(word: Uint8Array): number {
+    const at = this.#matchLoosely(word);
+    return at < 0 || at === this.#lineEnd || isBlank(this.#queue.at(at)) ? at : NO;
   }
 
-  /** Could more bytes make this the first line of a block? */
-  #mayBecomeKey(line: Uint8Array): boolean {
-    if (line.length > MAX_KEY_BYTES) return false;
-    const text = normalKey(decodeText(line));
-    const keys = [...Object.keys(this.#grammar.blocks), ...Object.keys(this.#grammar.words)];
-    return keys.some((key) => key.startsWith(text));
+  /** In any case, blanks before it and before its colon, and for its underscores. */
+  #matchLoosely(name: Uint8Array): number {
+    const queue = this.#queue;
+    const to = this.#lineEnd;
+    let at = queue.trimStart(0, to);
+    for (let index = 0; index < name.length; index++, at++) {
+      const due = name[index] as number;
+      if (due === COLON) at = queue.trimStart(at, to);
+      if (at >= to) return at > 0 ? CUT_SHORT : NO;
+      const byte = queue.at(at);
+      if (byte === due) continue;
+      if (due === UNDERSCORE) {
+        if (!isBlank(byte)) return NO;
+        while (isBlank(queue.at(at + 1))) at++;
+      } else if (byte !== (due | TO_LOWER)) return NO;
+    }
+    return at;
   }
 
-  /** Where the keyword of a glued block begins, or -1. */
-  #gluedAt(bytes: Uint8Array): number {
-    if (bytes.length < 5) return -1;
-    // one character for each byte, so that the index found is a position in the bytes
-    const text = String.fromCharCode(...bytes.subarray(0, MAX_FIELD_BYTES));
-    return text.search(this.#grammar.glued);
+  /** Where in the line, at or after `from`, a glued block begins. */
+  #gluedAt(from: number): number {
+    for (let at = from; at < this.#lineEnd; at++) if (this.#isKeywordAt(at)) return at;
+    return NO;
+  }
+
+  #isKeywordAt(position: number): boolean {
+    const first = this.#queue.at(position);
+    for (const keyword of this.#grammar.glued) {
+      if (keyword[0] !== first) continue;
+      let length = 1;
+      while (length < keyword.length && this.#isByteAt(position + length, keyword[length] as number)) length++;
+      if (length === keyword.length) return true;
+    }
+    return false;
+  }
+
+  #isByteAt(position: number, byte: number): boolean {
+    return position < this.#lineEnd ? this.#queue.at(position) === byte : position === this.#lineEnd && byte === LF;
   }
 }
 
 function isBlank(byte: number): boolean {
   return byte === SPACE || byte === TAB;
-}
-
-/** Without blanks (and returns) around it. */
-function trim(bytes: Uint8Array): Uint8Array {
-  let from = 0;
-  let to = bytes.length;
-  const outer = (byte: number | undefined): boolean => byte === SPACE || byte === TAB || byte === CR || byte === LF;
-  while (from < to && outer(bytes[from])) from++;
-  while (to > from && outer(bytes[to - 1])) to--;
-  return from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
-}
-
-/** The name before the colon: upper case, blanks as underscores; '' when there is none. */
-function keyOf(line: Uint8Array, colon: number): string {
-  if (colon < 1 || colon > MAX_KEY_BYTES) return '';
-  const key = decodeText(line.subarray(0, colon));
-  return /[a-z \t]/.test(key) ? normalKey(key) : key;
-}
-
-function normalKey(text: string): string {
-  return text
-    .trim()
-    .replace(/[ \t]+/g, '_')
-    .toUpperCase();
 }

@@ -2,7 +2,7 @@
 
 import { ProtocolError } from './errors.ts';
 import { type Decoder, encodeText } from './wire.ts';
-import { type Block, FieldDecoder, type Grammar } from './wire-fields.ts';
+import { type Block, FieldDecoder, type Grammar, grammar } from './wire-fields.ts';
 
 export type LabRequest =
   /** `line` is the whole request as sent, for the echo. */
@@ -48,20 +48,31 @@ export type LabReply =
 
 export const MAX_TEXT_BYTES = 65_536;
 
-const REQUESTS: Grammar = {
-  blocks: {
-    JOIN_CHATROOM: ['CLIENT_IP', 'PORT', 'CLIENT_NAME'],
-    LEAVE_CHATROOM: ['JOIN_ID', 'CLIENT_NAME'],
-    DISCONNECT: ['PORT', 'CLIENT_NAME'],
-    CHAT: ['JOIN_ID', 'CLIENT_NAME', 'MESSAGE'],
-  },
-  words: { HELO: [], KILL_SERVICE: [] },
-  glued: /(?:JOIN_CHATROOM|LEAVE_CHATROOM|DISCONNECT|CHAT):|HELO |KILL_SERVICE\s*$/,
-  text: 'MESSAGE',
-  textEndsAtKeyword: true,
+const REQUEST_BLOCKS = {
+  CHAT: ['JOIN_ID', 'CLIENT_NAME', 'MESSAGE'],
+  JOIN_CHATROOM: ['CLIENT_IP', 'PORT', 'CLIENT_NAME'],
+  LEAVE_CHATROOM: ['JOIN_ID', 'CLIENT_NAME'],
+  DISCONNECT: ['PORT', 'CLIENT_NAME'],
 };
 
-const REPLIES: Grammar = {
+const REQUESTS = grammar({
+  blocks: REQUEST_BLOCKS,
+  words: { HELO: [], KILL_SERVICE: [] },
+  glued: ['JOIN_CHATROOM:', 'LEAVE_CHATROOM:', 'DISCONNECT:', 'CHAT:', 'HELO ', 'KILL_SERVICE\n'],
+  text: 'MESSAGE',
+  textEndsAtKeyword: true,
+});
+
+/** A datagram is whole, and nothing can be glued to it. */
+const DATAGRAMS = grammar({
+  blocks: REQUEST_BLOCKS,
+  words: { HELO: [], KILL_SERVICE: [] },
+  glued: [],
+  text: 'MESSAGE',
+  textEndsAtKeyword: false,
+});
+
+const REPLIES = grammar({
   blocks: {
     JOINED_CHATROOM: ['SERVER_IP', 'PORT', 'ROOM_REF', 'JOIN_ID'],
     LEFT_CHATROOM: ['JOIN_ID'],
@@ -69,18 +80,19 @@ const REPLIES: Grammar = {
     ERROR_CODE: ['ERROR_DESCRIPTION'],
   },
   words: { HELO: ['IP', 'PORT', 'STUDENTID'] },
-  glued: /(?:JOINED_CHATROOM|LEFT_CHATROOM|CHAT|ERROR_CODE):/,
+  glued: ['JOINED_CHATROOM:', 'LEFT_CHATROOM:', 'CHAT:', 'ERROR_CODE:'],
   text: 'MESSAGE',
   // a text that holds `CHAT: 0` must not pass for a second CHAT
   textEndsAtKeyword: false,
-};
+  sentence: 'ERROR_DESCRIPTION',
+});
 
 /** What a client sends, as the server reads it. Never throws: faults are messages. */
 export class LabRequestDecoder implements Decoder<LabRequest> {
   readonly #fields: FieldDecoder;
 
-  constructor(maxBytes = MAX_TEXT_BYTES) {
-    this.#fields = new FieldDecoder(REQUESTS, maxBytes);
+  constructor(maxBytes = MAX_TEXT_BYTES, rules: Grammar = REQUESTS) {
+    this.#fields = new FieldDecoder(rules, maxBytes);
   }
 
   push(bytes: Uint8Array): void {
@@ -106,12 +118,12 @@ export class LabRequestDecoder implements Decoder<LabRequest> {
 }
 
 function requestOf({ key, values, line }: Block & { kind: 'block' }): LabRequest {
-  const [a = '', b = '', c = '', d = ''] = values;
+  const { 0: a = '', 1: b = '', 2: c = '', 3: d = '' } = values;
   switch (key) {
     case 'HELO':
       return { kind: 'helo', line };
     case 'KILL_SERVICE':
-      return line.length === key.length ? { kind: 'kill' } : { kind: 'other', line: key };
+      return a === '' ? { kind: 'kill' } : { kind: 'other', line: `${key} ${a}` };
     case 'JOIN_CHATROOM':
       return { kind: 'join', room: a, ip: b, port: c, name: d };
     case 'LEAVE_CHATROOM':
@@ -123,18 +135,18 @@ function requestOf({ key, values, line }: Block & { kind: 'block' }): LabRequest
   }
 }
 
-/** One datagram is one request; a CHAT may carry `SEQ: n` behind its text. */
+/** One datagram is one request; a CHAT may carry `SEQ: n` behind its text, or behind the blank line. */
 export function decodeLabDatagram(bytes: Uint8Array): LabRequest | undefined {
-  const decoder = new LabRequestDecoder();
+  const decoder = new LabRequestDecoder(MAX_TEXT_BYTES, DATAGRAMS);
   decoder.push(bytes);
   decoder.end();
   const request = decoder.next();
   if (request?.kind !== 'chat') return request;
-  const inText = /\n[ \t]*SEQ[ \t]*:[ \t]*(\S{1,20})$/i.exec(request.text);
-  if (inText) return { ...request, text: request.text.slice(0, inText.index), seq: inText[1] as string };
   const after = decoder.next();
   const behind = after?.kind === 'other' ? /^SEQ[ \t]*:[ \t]*(\S{1,20})$/i.exec(after.line) : null;
-  return behind ? { ...request, seq: behind[1] as string } : request;
+  if (behind) return { ...request, seq: behind[1] as string };
+  const inText = /\n[ \t]*SEQ[ \t]*:[ \t]*(\S{1,20})$/i.exec(request.text);
+  return inText ? { ...request, text: request.text.slice(0, inText.index), seq: inText[1] as string } : request;
 }
 
 /** What a server sends, as the client reads it. Throws ProtocolError on a server that makes no sense. */
@@ -177,10 +189,10 @@ export class LabReplyDecoder implements Decoder<LabReply> {
 }
 
 function replyOf({ key, values, line }: Block & { kind: 'block' }): LabReply {
-  const [a = '', b = '', c = '', d = '', e = ''] = values;
+  const { 0: a = '', 1: b = '', 2: c = '', 3: d = '', 4: e = '' } = values;
   switch (key) {
     case 'HELO':
-      return { kind: 'helo', line, ip: a, port: b, studentId: c };
+      return { kind: 'helo', line, ip: b, port: c, studentId: d };
     case 'JOINED_CHATROOM':
       return { kind: 'joined', room: a, ip: b, port: c, ref: d, joinId: e };
     case 'LEFT_CHATROOM':
@@ -188,7 +200,7 @@ function replyOf({ key, values, line }: Block & { kind: 'block' }): LabReply {
     case 'ERROR_CODE':
       return { kind: 'error', code: a, description: b };
     default:
-      return { kind: 'chat', ref: a, name: b, text: c };
+      return { kind: 'chat', ref: a, name: c, text: d };
   }
 }
 
@@ -241,7 +253,7 @@ export function encodeRequest(request: Exclude<LabRequest, { kind: 'other' | 'fa
     case 'chat':
       return encodeText(
         `CHAT: ${oneLine(request.ref)}\nJOIN_ID: ${oneLine(request.joinId)}\nCLIENT_NAME: ${oneLine(request.name)}\n` +
-          `MESSAGE: ${freeText(request.text)}\n\n${request.seq === undefined ? '' : `SEQ: ${oneLine(request.seq)}\n`}`,
+          `MESSAGE: ${requestText(request.text)}\n\n${request.seq === undefined ? '' : `SEQ: ${oneLine(request.seq)}\n`}`,
       );
   }
 }
@@ -253,9 +265,14 @@ function oneLine(text: string): string {
 
 /** Free text must not end at a blank line of its own: a space stands in each. */
 function freeText(text: string): string {
-  if (!text.includes('\n')) return text;
+  if (!text.includes('\n\n') && !text.includes('\r') && !text.endsWith('\n')) return text;
   return text
-    .replaceAll('\r\n', '\n')
-    .replace(/\n+$/, '')
+    .replace(/\r+\n/g, '\n')
+    .replace(/\n+\r*$/, '')
     .replace(/\n(?=\n)/g, '\n ');
+}
+
+/** ... nor, in a request, at a line that begins with a keyword: a space stands before it. */
+function requestText(text: string): string {
+  return freeText(text).replace(/\n(?=(?:JOIN_CHATROOM|LEAVE_CHATROOM|DISCONNECT|CHAT):|HELO |KILL_SERVICE)/g, '\n ');
 }

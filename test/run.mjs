@@ -90,7 +90,7 @@ async function testFile(name) {
   // uvu's closing lines; a file that stops before them, or has no test, has proved nothing
   const found = [...result.output.matchAll(/^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)$/gm)].at(-1);
   const [total, passed, skipped] = found ? found.slice(1).map(Number) : [0, 0, 0];
-  const note = result.trouble ?? (total === 0 ? 'no test ran' : undefined);
+  const note = result.trouble ?? (total + skipped === 0 ? 'no test ran' : undefined);
   const ownFailure = note !== undefined && !(note === 'exit status 1' && passed < total); // 1 is uvu's, for its tests
   report(name, { total, passed, failed: total - passed + (ownFailure ? 1 : 0), skipped }, result, note);
 }

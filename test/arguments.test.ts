@@ -1,0 +1,117 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type CommandLine, oneOf, readCommandLine, UsageError, wholeNumber } from '../src/arguments.ts';
+import { VERSION } from '../src/version.ts';
+
+const LINE: CommandLine = {
+  name: 'parley-test',
+  usage: '[word]',
+  about: 'What a test needs',
+  options: [
+    { flag: '--some-name <name>', help: 'A name', shownDefault: 'nobody' },
+    { flag: '--each <what>', help: 'Repeatable', repeats: true },
+    { flag: '--loud', help: 'A switch' },
+  ],
+  examples: ['parley-test 007'],
+};
+
+function read(argv: string[], env: Record<string, string> = {}) {
+  const given = readCommandLine(LINE, argv, env);
+  if (!given) throw new Error('help or version');
+  return given;
+}
+
+/** What is printed meanwhile. */
+function printed(work: () => unknown): string {
+  const lines: string[] = [];
+  const { log, info } = console;
+  console.log = (...parts: unknown[]) => void lines.push(parts.join(' '));
+  console.info = console.log;
+  try {
+    work();
+  } finally {
+    console.log = log;
+    console.info = info;
+  }
+  return lines.join('\n');
+}
+
+const test = suite('arguments');
+
+test('are words and options, as they were written', () => {
+  const given = read(['007', '--some-name', '0042', '--each', '1', '--each=02']);
+  assert.equal(given.words, ['007']);
+  assert.equal([given.one('some-name'), given.all('each')], ['0042', ['1', '02']]);
+});
+
+test('that are not given are undefined, or come from the environment', () => {
+  assert.equal([read([]).one('some-name'), read([]).all('each'), read([]).has('loud')], [undefined, [], false]);
+  const env = { PARLEY_SOME_NAME: 'a,b', PARLEY_EACH: '1, 02', PARLEY_LOUD: '1' };
+  const given = read([], env);
+  assert.equal([given.one('some-name'), given.all('each'), given.has('loud')], ['a,b', ['1', '02'], true]);
+  assert.is(read(['--some-name', 'x'], env).one('some-name'), 'x');
+});
+
+for (const [value, is] of [
+  ['1', true],
+  ['yes', true],
+  ['true', true],
+  ['0', false],
+  ['false', false],
+  ['no', false],
+  ['', false],
+] as const) {
+  test(`a switch that is ${JSON.stringify(value)} in the environment is ${is ? 'on' : 'off'}`, () => {
+    assert.is(read([], { PARLEY_LOUD: value }).has('loud'), is);
+    assert.is(read(['--loud'], { PARLEY_LOUD: value }).has('loud'), true);
+  });
+}
+
+test('--help prints usage, options with their defaults and examples, and is no command line', () => {
+  let given: unknown = 'unset';
+  const text = printed(() => {
+    given = readCommandLine(LINE, ['--help'], {});
+  });
+  assert.is(given, undefined);
+  for (const part of ['parley-test [word]', '--some-name <name>', 'default: nobody', '--loud', 'parley-test 007']) {
+    assert.ok(text.includes(part), `${part} is not in ${text}`);
+  }
+});
+
+test('--version prints the version', () => {
+  const text = printed(() => assert.is(readCommandLine(LINE, ['--version'], {}), undefined));
+  assert.ok(text.includes(VERSION), text);
+});
+
+const BAD: Array<[string[], RegExp]> = [
+  [['--nonsense'], /nonsense/],
+  [['--some-name'], /some-name/],
+  [['a', 'b'], /b/],
+];
+for (const [argv, why] of BAD) {
+  test(`${argv.join(' ')} is refused in one line`, () => {
+    assert.throws(
+      () => read(argv),
+      (error: Error) => error instanceof UsageError && why.test(error.message) && !/[\n\0`]/.test(error.message),
+    );
+  });
+}
+
+test('one of some choices is exactly that', () => {
+  assert.is(oneOf('kill', 'any', ['any', 'off']), 'any');
+  for (const value of ['', 'ANY', 'an', 'toString']) {
+    assert.throws(() => oneOf('kill', value, ['any', 'off']), /--kill .*any, off/);
+  }
+});
+
+test('a whole number is digits in bounds', () => {
+  assert.equal(
+    ['0', '007', '10'].map((text) => wholeNumber('N', text, 0, 10)),
+    [0, 7, 10],
+  );
+  for (const text of ['', '-1', '11', '1.0', '1e1', '0x1', ' 1', '1\n', '٣', '9'.repeat(30)]) {
+    assert.throws(() => wholeNumber('N', text, 0, 10), /^N .*from 0 to 10/, JSON.stringify(text));
+  }
+});
+
+test.run();

@@ -1,0 +1,252 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { type Backbone, LocalBackbone } from '../src/backbone.ts';
+import type { Draft, HouseEvent, Post } from '../src/rooms.ts';
+import type { StoredRoom } from '../src/store.ts';
+import {
+  chat,
+  FakeTongue,
+  join,
+  joined,
+  leave,
+  left,
+  MemoryStore,
+  openHouse,
+  openLab,
+  play,
+  refusal,
+  say,
+} from './fakes.ts';
+
+const limits = suite('house: limits');
+
+limits('hold for people', async () => {
+  const { house } = openHouse({ people: 2 });
+  const tongue = new FakeTongue();
+  const ann = await house.enter('ann', tongue, 'exactly');
+  await house.enter('bob', tongue, 'exactly');
+  assert.is(await refusal(house.enter('cy', tongue, 'aliased')), 'full');
+  house.quit(ann, 'bye');
+  await house.enter('cy', tongue, 'exactly');
+});
+
+limits('hold for people who come at the same time', async () => {
+  const { house } = openHouse({ people: 2 });
+  await Promise.allSettled([...'abcd'].map((name) => house.enter(name, new FakeTongue(), 'exactly')));
+  assert.is(house.people, 2);
+});
+
+limits('count a refused name for nothing', async () => {
+  const { house } = openHouse({ people: 2 });
+  const tongue = new FakeTongue();
+  await house.enter('ann', tongue, 'exactly');
+  for (let i = 0; i < 5; i++) assert.is(await refusal(house.enter('ann', tongue, 'exactly')), 'name-taken');
+  await house.enter('bob', tongue, 'exactly');
+});
+
+limits('hold for the rooms of one member', async () => {
+  const { house } = openHouse({ roomsEach: 2 });
+  const tongue = new FakeTongue();
+  const ann = await house.enter('ann', tongue, 'exactly');
+  for (const name of ['a', 'b']) house.join(ann, await house.openRoom(name));
+  const third = await house.openRoom('c');
+  assert.is(await refusal(() => house.join(ann, third)), 'not-allowed');
+  house.leave(ann, await house.openRoom('a'), 'left');
+  house.join(ann, third);
+});
+
+limits('hold for the length of a text', async () => {
+  const { house, store } = openHouse({ textChars: 5 });
+  const ann = await house.enter('ann', new FakeTongue(), 'exactly');
+  const room = await house.openRoom('r');
+  house.join(ann, room);
+  assert.is(await refusal(() => house.say(ann, room, '123456')), 'too-long');
+  house.say(ann, room, '12345');
+  assert.equal(
+    store.posts.map(({ text }) => text),
+    ['12345'],
+  );
+});
+
+limits('hold for rooms: an empty one without posts is forgotten, and nothing else', async () => {
+  const { house, store } = openHouse({ rooms: 3 });
+  const ann = await house.enter('ann', new FakeTongue(), 'exactly');
+  const [peopled, spoken, empty] = [await house.openRoom('a'), await house.openRoom('b'), await house.openRoom('c')];
+  await house.refOf(empty, 'lab');
+  house.join(ann, peopled);
+  house.join(ann, spoken);
+  house.say(ann, spoken, 'hi');
+  house.leave(ann, spoken, 'left');
+  await house.openRoom('d');
+  assert.equal([...house.rooms.keys()], ['a', 'b', 'd']);
+  assert.equal(store.dropped, [3]);
+  assert.is(house.roomByRef('lab', 0), undefined);
+  assert.is(await refusal(() => house.join(ann, empty)), 'no-such-room');
+  house.join(ann, await house.openRoom('d'));
+  assert.is(await refusal(house.openRoom('e')), 'full');
+});
+
+limits('hold for rooms that are opened at the same time', async () => {
+  const { house } = openHouse({ rooms: 2 });
+  await Promise.allSettled([...'abcd'].map((name) => house.openRoom(name)));
+  assert.ok(house.rooms.size <= 2, `${house.rooms.size} rooms`);
+});
+limits.run();
+
+const local = suite('local backbone');
+
+local('goes on with the rooms, numbers and posts of the store', async () => {
+  const store = new MemoryStore();
+  const made = { made: 1, used: true };
+  store.rooms.push({ id: 3, key: 'r', name: 'R', refs: new Map([['lab', 4]]), ...made });
+  store.rooms.push({ id: 7, key: 's', name: 'S', refs: new Map(), ...made });
+  store.lastPost = 10;
+  const { house } = openHouse({ rooms: 3 }, new LocalBackbone(store));
+  assert.is(house.roomByRef('lab', 4), house.findRoom('r'));
+  assert.is(await house.refOf(await house.openRoom('s'), 'lab'), 5);
+  const ann = await house.enter('ann', new FakeTongue(), 'exactly');
+  const room = await house.openRoom('new');
+  house.join(ann, room);
+  house.say(ann, room, 'hi');
+  assert.equal([store.rooms.at(-1)?.id, store.posts[0]?.id, store.posts[0]?.roomId], [8, 11, 8]);
+  assert.is(await refusal(house.openRoom('one more')), 'full', 'rooms of the store with posts are kept');
+});
+
+local('pages through the history of a room', async () => {
+  const { house } = openHouse();
+  const ann = await house.enter('ann', new FakeTongue(), 'exactly');
+  const room = await house.openRoom('r');
+  house.join(ann, room);
+  for (let i = 1; i <= 5; i++) house.say(ann, room, `${i}`);
+  const texts = async (limit: number, before?: number) =>
+    (await house.history(room, limit, before)).map(({ text }) => text);
+  assert.equal(await texts(2), ['4', '5']);
+  assert.equal(await texts(2, 4), ['2', '3']);
+  assert.equal(await texts(9, 2), ['1']);
+});
+
+local('passes on whether a post is saved', async () => {
+  const { house, store } = openHouse();
+  const tongue = new FakeTongue();
+  const ann = await house.enter('ann', tongue, 'exactly');
+  const room = await house.openRoom('r');
+  house.join(ann, room);
+  house.say(ann, room, 'hi');
+  const post = tongue.events.at(-1) as Post;
+  await house.saved(post);
+  store.saving = 'fails';
+  assert.is(await refusal(house.saved(post)), 'not-saved');
+});
+local.run();
+
+/** Several nodes: each house has one, all are joined by a wire that delivers when the test says so. */
+class Wire {
+  readonly #hears: Array<(event: HouseEvent) => void> = [];
+  readonly #claimed = new Set<string>();
+  readonly #rooms = new Map<string, StoredRoom>();
+  #waiting: Draft[] = [];
+  #posts = 0;
+
+  node(node: string): Backbone {
+    const later = <T>(value: () => T): Promise<T> => Promise.resolve().then(value);
+    return {
+      node,
+      rooms: () => this.#rooms.values(),
+      listen: (hear) => void this.#hears.push(hear),
+      claim: (key) => later(() => !this.#claimed.has(key) && this.#claimed.add(key) !== undefined),
+      release: (key) => void this.#claimed.delete(key),
+      openRoom: (key, name, made) =>
+        later(() => {
+          const id = this.#rooms.size + 1;
+          const room = this.#rooms.get(key) ?? { id, key, name, made, used: false, refs: new Map() };
+          this.#rooms.set(key, room);
+          return room;
+        }),
+      forgetRoom: (key) => void this.#rooms.delete(key),
+      refOf: (key) => later(() => (this.#rooms.get(key)?.id ?? 0) - 1),
+      publish: (draft) => void this.#waiting.push(draft),
+      saved: () => later(() => undefined),
+      history: async () => [],
+    };
+  }
+
+  deliver(): void {
+    for (const draft of this.#waiting.splice(0)) {
+      const event = draft.kind === 'post' ? { ...draft, id: ++this.#posts } : draft;
+      for (const hear of this.#hears) hear(event);
+    }
+  }
+}
+
+const nodes = suite('several nodes');
+
+nodes('share names, people and posts', async () => {
+  const wire = new Wire();
+  const [east, west] = [openHouse({}, wire.node('e')).house, openHouse({}, wire.node('w')).house];
+  const [hereTongue, thereTongue] = [new FakeTongue(), new FakeTongue()];
+  const [here, there] = [await east.openRoom('r'), await west.openRoom('R')];
+  const ann = await east.enter('ann', hereTongue, 'exactly');
+  assert.is(await refusal(west.enter('Ann', thereTongue, 'exactly')), 'name-taken');
+  const bob = await west.enter('bob', thereTongue, 'exactly');
+  east.join(ann, here);
+  west.join(bob, there);
+  assert.equal([here.people.size, hereTongue.heard], [0, []], 'nothing is so before it was heard');
+  wire.deliver();
+  assert.is.not(ann.person.id, bob.person.id);
+  assert.equal(
+    [...here.people.values()].map(({ name }) => name),
+    ['ann', 'bob'],
+  );
+  assert.equal(
+    [...there.people.values()].map(({ name }) => name),
+    ['ann', 'bob'],
+  );
+  east.say(ann, here, '1');
+  west.say(bob, there, '2');
+  east.say(ann, here, '3');
+  east.quit(ann, 'bye');
+  wire.deliver();
+  const common = ['r +bob', 'r ann: 1', 'r bob: 2', 'r ann: 3', 'r -ann (bye)'];
+  assert.equal(hereTongue.heard, ['r +ann', ...common]);
+  assert.equal(thereTongue.heard, common);
+  assert.equal([here.people.size, there.people.size], [1, 1]);
+  await west.enter('ann', thereTongue, 'exactly');
+});
+
+nodes('do not seat somebody who quit before the joining was heard', async () => {
+  const wire = new Wire();
+  const { house } = openHouse({}, wire.node('e'));
+  const tongue = new FakeTongue();
+  const room = await house.openRoom('r');
+  const ann = await house.enter('ann', tongue, 'exactly');
+  house.join(ann, room);
+  house.quit(ann, 'gone');
+  wire.deliver();
+  assert.equal([room.people.size, tongue.heard], [0, []]);
+});
+
+/** Answers nothing at once, but delivers soon: what a `lab` client sees must be the same. */
+function distantLab() {
+  const wire = new Wire();
+  const backbone = wire.node('e');
+  const publish = (draft: Draft) => {
+    backbone.publish(draft);
+    queueMicrotask(() => wire.deliver());
+  };
+  return openLab({}, openHouse({}, { ...backbone, claim: async () => true, publish }));
+}
+
+nodes('that hear late answer a lab client all the same', () =>
+  play(
+    distantLab(),
+    `${join('r', 'ann')}
+     ${joined('r', 0, 1)}
+     ${chat(0, 'ann', 'ann has joined this chatroom.')}
+     ${say(0, 1, 'ann', 'hi')}
+     ${chat(0, 'ann', 'hi')}
+     ${leave(0, 1, 'ann')}
+     ${left(0, 1)}
+     ${chat(0, 'ann', 'ann has left this chatroom.')}`,
+  ),
+);
+nodes.run();

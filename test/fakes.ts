@@ -1,0 +1,352 @@
+// What the tests of layers 2 to 4 stand on instead of sockets, disks and clocks: a store in memory, a house
+// on it, a tongue that notes what it hears, ports that are arrays, and conversations written as transcripts.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { setImmediate } from 'node:timers';
+import * as assert from 'uvu/assert';
+import { type Backbone, LocalBackbone } from '../src/backbone.ts';
+import { HouseError } from '../src/errors.ts';
+import { Lab, type LabOptions } from '../src/lab.ts';
+import { type LabSession, LabTcp } from '../src/lab-session.ts';
+import type { HouseEvent, Limits, Member, Post, Room, Tongue } from '../src/rooms.ts';
+import { House } from '../src/rooms.ts';
+import type { Address, Broadcast, DatagramPort, Port } from '../src/session.ts';
+import type { Store, StoredRoom } from '../src/store.ts';
+
+/** Everything that waits for promises alone has happened. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+export class MemoryStore implements Store {
+  readonly rooms: StoredRoom[] = [];
+  readonly posts: Array<Post & { roomId: number }> = [];
+  readonly dropped: number[] = [];
+  lastPost = 0;
+  /** `held` answers when `release` is called. */
+  saving: 'at once' | 'held' | 'fails' = 'at once';
+  #held: Array<() => void> = [];
+
+  addRoom(room: StoredRoom): void {
+    this.rooms.push(room);
+  }
+
+  addRef(): void {}
+
+  dropRoom(room: number): void {
+    this.dropped.push(room);
+  }
+
+  addPost(post: Post, roomId: number): void {
+    this.posts.push({ ...post, roomId });
+  }
+
+  saved(): Promise<void> {
+    if (this.saving === 'fails') return Promise.reject(new HouseError('not-saved', 'the disk is full'));
+    if (this.saving === 'at once') return Promise.resolve();
+    return new Promise((resolve) => this.#held.push(resolve));
+  }
+
+  release(): void {
+    for (const resolve of this.#held.splice(0)) resolve();
+  }
+
+  async history(room: StoredRoom, limit: number, before = Number.POSITIVE_INFINITY): Promise<Post[]> {
+    return this.posts.filter((post) => post.roomId === room.id && post.id < before).slice(-limit);
+  }
+
+  async close(): Promise<void> {}
+}
+
+export interface TestHouse {
+  readonly house: House;
+  readonly store: MemoryStore;
+  readonly bugs: unknown[];
+  readonly clock: { now: number };
+}
+
+export function openHouse(limits: Partial<Limits> = {}, backbone?: Backbone): TestHouse {
+  const store = new MemoryStore();
+  const bugs: unknown[] = [];
+  const clock = { now: 1000 };
+  const house = new House({
+    backbone: backbone ?? new LocalBackbone(store),
+    wall: () => clock.now,
+    onBug: (error) => bugs.push(error),
+    limits,
+  });
+  return { house, store, bugs, clock };
+}
+
+/** What an event says, in one line. */
+export function tell(event: HouseEvent): string {
+  switch (event.kind) {
+    case 'joined':
+      return `+${event.who.name}`;
+    case 'left':
+      return `-${event.who.name} (${event.reason})`;
+    case 'post':
+      return `${event.who.name}: ${event.text}`;
+    case 'closing':
+      return `closing (${event.reason})`;
+  }
+}
+
+/** A tongue that is only ever heard by the test. */
+export class FakeTongue implements Tongue {
+  readonly dialect: string;
+  /** Every call of `hear`: room, and what was said. */
+  readonly heard: string[] = [];
+  readonly events: HouseEvent[] = [];
+  /** Calls of `add` and `remove`. */
+  readonly seats: string[] = [];
+  throws = false;
+
+  constructor(dialect = 'fake') {
+    this.dialect = dialect;
+  }
+
+  audience(room: Room) {
+    return {
+      add: (member: Member) => void this.seats.push(`add ${member.person.name} to ${room.key}`),
+      remove: (member: Member) => void this.seats.push(`remove ${member.person.name} from ${room.key}`),
+      hear: (event: HouseEvent) => {
+        if (this.throws) throw new Error('a bug in an audience');
+        this.events.push(event);
+        this.heard.push(`${room.key} ${tell(event)}`);
+      },
+    };
+  }
+
+  take(): string[] {
+    return this.heard.splice(0);
+  }
+}
+
+export class FakePort implements Port {
+  readonly id: string;
+  readonly local: Address = { ip: '192.0.2.1', port: 5000 };
+  readonly remote: Address;
+  readonly blocks: string[] = [];
+  readonly bugs: unknown[] = [];
+  resumed = 0;
+  ended = false;
+  /** The connection broke: what is sent is lost, as in the outbox. */
+  broken = false;
+
+  constructor(id = 'c1', ip = '198.51.100.7') {
+    this.id = id;
+    this.remote = { ip, port: 40_001 };
+  }
+
+  send(bytes: Uint8Array): void {
+    assert.not(this.ended, `${this.id} was sent something after its end`);
+    if (!this.broken) this.blocks.push(new TextDecoder().decode(bytes));
+  }
+
+  end(): void {
+    this.ended = true;
+  }
+
+  resume(): void {
+    this.resumed++;
+  }
+
+  fail(error: unknown): void {
+    this.bugs.push(error);
+  }
+
+  /** What has been sent since the last time. */
+  take(): string {
+    return this.blocks.splice(0).join('');
+  }
+}
+
+/** Sends at once, which keeps the order that the outbox promises. */
+export class FakeBroadcast implements Broadcast {
+  readonly #ports = new Set<Port>();
+
+  add(port: Port): void {
+    this.#ports.add(port);
+  }
+
+  remove(port: Port): void {
+    this.#ports.delete(port);
+  }
+
+  append(bytes: Uint8Array, except?: Port): void {
+    for (const port of this.#ports) if (port !== except && !(port as FakePort).ended) port.send(bytes);
+  }
+}
+
+export interface Datagram {
+  readonly to: string;
+  readonly text: string;
+  readonly bytes: number;
+}
+
+export class FakeDatagramPort implements DatagramPort {
+  readonly number = 5000;
+  readonly bugs: unknown[] = [];
+  readonly sent: Datagram[] = [];
+
+  localIp(): string {
+    return '192.0.2.1';
+  }
+
+  send(bytes: Uint8Array, to: Address): void {
+    this.sent.push({ to: `${to.ip}:${to.port}`, text: new TextDecoder().decode(bytes), bytes: bytes.length });
+  }
+
+  fail(error: unknown): void {
+    this.bugs.push(error);
+  }
+
+  /** What has been sent since the last time, to one address or to all. */
+  take(to?: string): string[] {
+    const all = this.sent.splice(0);
+    return all.filter((datagram) => to === undefined || datagram.to === to).map(({ text }) => text);
+  }
+}
+
+export interface TestLab extends TestHouse {
+  readonly lab: Lab;
+  readonly tcp: LabTcp;
+  readonly stops: string[];
+}
+
+export function openLab(options: Partial<LabOptions> = {}, on: TestHouse = openHouse()): TestLab {
+  const stops: string[] = [];
+  const lab = new Lab({
+    house: on.house,
+    studentId: '0042',
+    advertise: undefined,
+    kill: 'local',
+    udpIdleMs: 300_000,
+    stop: (reason) => stops.push(reason),
+    broadcast: () => new FakeBroadcast(),
+    ...options,
+  });
+  return { ...on, lab, tcp: new LabTcp(lab), stops };
+}
+
+/**
+ * Plays a conversation and compares it byte for byte. `C:` is what the first client sends, `S:` what it gets;
+ * `C2:` and `S2:` are the second client's. Lines in a row are one segment; `\` at the end of a line leaves out
+ * its newline; `…` stands for anything up to the end of a line. Besides there are `C: <half-close>`,
+ * `C: <broken>`, `C: <drop>`, `S: <close>` and `-- 100 ms`. What a client got and nobody expected is an error.
+ */
+export async function play(lab: TestLab, script: string): Promise<void> {
+  await converse(lab, script);
+}
+
+/** The same, and the ports of the clients, by their number (the first has none). */
+export async function converse(lab: TestLab, script: string): Promise<Map<string, FakePort>> {
+  const ports = new Map<string, FakePort>();
+  const sessions = new Map<string, LabSession>();
+  let now = 0;
+  const session = (n: string): LabSession => {
+    const known = sessions.get(n);
+    if (known) return known;
+    const port = new FakePort(`c${n || '1'}`);
+    const opened = lab.tcp.open(port);
+    ports.set(n, port);
+    sessions.set(n, opened);
+    return opened;
+  };
+  for (const { who, n, text } of steps(script)) {
+    if (who === '--') {
+      now += Number(/^(\d+) ms/.exec(text)?.[1]);
+      for (const one of sessions.values()) if (one.deadline() <= now) one.tick(now);
+    } else if (who === 'S') {
+      session(n);
+      const port = ports.get(n) as FakePort;
+      if (text === '<close>\n') assert.ok(port.ended, `${port.id} is still open`);
+      else expect(port.take(), text, port.id);
+      continue;
+    } else if (text === '<half-close>\n') session(n).ended();
+    else if (text === '<broken>\n') {
+      const broken = session(n);
+      (broken.port as FakePort).broken = true;
+      broken.closed('the connection broke');
+    } else if (text === '<drop>\n') session(n).dropped('you read too slowly');
+    else session(n).receive(new TextEncoder().encode(text), now);
+    await settle();
+  }
+  for (const port of ports.values()) {
+    assert.is(port.take(), '', `${port.id} got more than was expected`);
+    assert.equal(port.bugs, []);
+  }
+  assert.equal(lab.bugs, []);
+  return ports;
+}
+
+function steps(script: string): Array<{ who: string; n: string; text: string }> {
+  const found: Array<{ who: string; n: string; text: string }> = [];
+  for (const raw of script.split('\n')) {
+    const line = raw.trimStart();
+    if (line === '') continue;
+    const [, who = '', n = '', rest = ''] = /^(C|S|--)(\d*):? ?(.*)$/.exec(line) ?? assert.unreachable(line) ?? [];
+    const text = rest.endsWith('\\') ? rest.slice(0, -1) : `${rest}\n`;
+    const last = found.at(-1);
+    if (last?.who === who && last.n === n && who !== '--' && !text.startsWith('<') && !last.text.startsWith('<')) {
+      found[found.length - 1] = { who, n, text: last.text + text };
+    } else found.push({ who, n, text });
+  }
+  return found;
+}
+
+function expect(actual: string, wanted: string, who: string): void {
+  const literal = (part: string) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  const pattern = new RegExp(`^${wanted.split('…').map(literal).join('[^\\n]*')}$`);
+  if (!pattern.test(actual)) assert.is(actual, wanted, `${who} got something else`);
+}
+
+/** The lines of a JOIN and of its answer, for transcripts. */
+export function join(room: string, name: string, n = ''): string {
+  return `C${n}: JOIN_CHATROOM: ${room}\nC${n}: CLIENT_IP: 0\nC${n}: PORT: 0\nC${n}: CLIENT_NAME: ${name}`;
+}
+
+export function joined(room: string, ref: number, id: number, n = ''): string {
+  return `S${n}: JOINED_CHATROOM: ${room}\nS${n}: SERVER_IP: 192.0.2.1\nS${n}: PORT: 5000\nS${n}: ROOM_REF: ${ref}\nS${n}: JOIN_ID: ${id}`;
+}
+
+export function leave(ref: string | number, id: string | number, name: string, n = ''): string {
+  return `C${n}: LEAVE_CHATROOM: ${ref}\nC${n}: JOIN_ID: ${id}\nC${n}: CLIENT_NAME: ${name}`;
+}
+
+export function left(ref: string | number, id: string | number, n = ''): string {
+  return `S${n}: LEFT_CHATROOM: ${ref}\nS${n}: JOIN_ID: ${id}`;
+}
+
+export function say(ref: string | number, id: string | number, name: string, text: string, n = ''): string {
+  return `C${n}: CHAT: ${ref}\nC${n}: JOIN_ID: ${id}\nC${n}: CLIENT_NAME: ${name}\nC${n}: MESSAGE: ${text}\nC${n}:`;
+}
+
+export function chat(ref: number, name: string, text: string, n = ''): string {
+  return `S${n}: CHAT: ${ref}\nS${n}: CLIENT_NAME: ${name}\nS${n}: MESSAGE: ${text}\nS${n}:`;
+}
+
+/** A client joins a room and nobody but itself hears of it. */
+export function comesIn(name: string, id = 1, n = '', ref = 0, room = 'room1'): string {
+  return `${join(room, name, n)}\n${joined(room, ref, id, n)}\n${chat(ref, name, `${name} has joined this chatroom.`, n)}`;
+}
+
+/** Writes a module and says how this runtime is told to run it, so that a test can end or starve a process. */
+export function program(directory: string, code: string): string[] {
+  const file = path.join(directory, 'program.mjs');
+  fs.writeFileSync(file, code);
+  return 'Deno' in globalThis ? ['run', '-A', '--no-lock', '--node-modules-dir=manual', file] : [file];
+}
+
+/** What a promise is rejected with, as the code of a HouseError. */
+export async function refusal(work: Promise<unknown> | (() => unknown)): Promise<string> {
+  try {
+    await (typeof work === 'function' ? work() : work);
+  } catch (error) {
+    assert.instance(error, HouseError);
+    return (error as HouseError).code;
+  }
+  return 'no refusal';
+}

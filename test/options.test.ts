@@ -1,0 +1,205 @@
+import os from 'node:os';
+import path from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UsageError } from '../src/arguments.ts';
+import { readServerOptions, type ServerOptions } from '../src/options.ts';
+
+type Env = Record<string, string>;
+
+function read(line: string[], env: Env = {}): ServerOptions {
+  return readServerOptions(line, env) as ServerOptions;
+}
+
+/** One line that names the option and what is wrong with it. */
+function isUsage(line: string[], env: Env, names: string): void {
+  assert.throws(
+    () => readServerOptions(line, env),
+    (error: Error) => {
+      assert.instance(error, UsageError, error.stack);
+      assert.not(/[\n\0]/.test(error.message), JSON.stringify(error.message));
+      assert.ok(error.message.includes(names), `${JSON.stringify(error.message)} does not name ${names}`);
+      return error.message.length > names.length + 5;
+    },
+  );
+}
+
+const options = suite('options');
+
+options('have these defaults', () => {
+  assert.equal(read(['5000'], { XDG_STATE_HOME: '/state' }), {
+    port: 5000,
+    host: '',
+    listen: [],
+    data: '/state/parley/5000.db',
+    makeDirectory: true,
+    kill: 'local',
+    studentId: '00000000',
+    advertise: undefined,
+    sendqBytes: 1_048_576,
+    udpIdleMs: 300_000,
+    logLevel: 'info',
+    logFormat: 'text',
+  });
+});
+
+type Row = [flag: string, value: string, field: keyof ServerOptions, wanted: unknown];
+const ROWS: Row[] = [
+  ['host', '127.0.0.1', 'host', '127.0.0.1'],
+  ['host', '::', 'host', '::'],
+  ['host', 'localhost', 'host', '127.0.0.1'],
+  ['data', 'house.db', 'data', 'house.db'],
+  ['data', '/x/house.db', 'data', '/x/house.db'],
+  ['data', '007', 'data', '007'],
+  ['data', ':memory:', 'data', ':memory:'],
+  ['data', 'house.db', 'makeDirectory', false],
+  ['kill', 'any', 'kill', 'any'],
+  ['kill', 'local', 'kill', 'local'],
+  ['kill', 'off', 'kill', 'off'],
+  ['student-id', '0042', 'studentId', '0042'],
+  ['student-id', '12345678', 'studentId', '12345678'],
+  ['student-id', '1e3', 'studentId', '1e3'],
+  ['student-id', '0x10', 'studentId', '0x10'],
+  ['student-id', 'Infinity', 'studentId', 'Infinity'],
+  ['student-id', 'true', 'studentId', 'true'],
+  ['student-id', '12345678901234567890', 'studentId', '12345678901234567890'],
+  ['student-id', 'ab cd', 'studentId', 'ab cd'],
+  ['student-id', 'a=b', 'studentId', 'a=b'],
+  ['advertise', '203.0.113.9', 'advertise', '203.0.113.9'],
+  ['advertise', '2001:db8::1', 'advertise', '2001:db8::1'],
+  ['sendq', '4096', 'sendqBytes', 4096],
+  ['udp-idle', '1', 'udpIdleMs', 1000],
+  ['log-level', 'debug', 'logLevel', 'debug'],
+  ['log-level', 'error', 'logLevel', 'error'],
+  ['log-format', 'json', 'logFormat', 'json'],
+  ['listen', 'lab:6000', 'listen', [{ dialect: 'lab', port: 6000 }]],
+  ['listen', 'lab:0', 'listen', [{ dialect: 'lab', port: 0 }]],
+];
+for (const [flag, value, field, wanted] of ROWS) {
+  const variable = `PARLEY_${flag.replace('-', '_').toUpperCase()}`;
+  options(`--${flag} ${value} sets ${field}, behind the port, before it, with =, and as ${variable}`, () => {
+    assert.equal(read(['5000', `--${flag}`, value])[field], wanted);
+    assert.equal(read([`--${flag}`, value, '5000'])[field], wanted);
+    assert.equal(read(['5000', `--${flag}=${value}`])[field], wanted);
+    assert.equal(read(['5000'], { [variable]: value })[field], wanted);
+  });
+}
+
+options('on the command line go before the environment', () => {
+  const env = { PARLEY_KILL: 'any', PARLEY_LISTEN: 'lab:1', PARLEY_PORT: '7000', PARLEY_STUDENT_ID: '9' };
+  const both = read(['5000', '--kill', 'off', '--listen', 'lab:2', '--student-id', '0'], env);
+  assert.equal([both.port, both.kill, both.studentId, both.listen.map(({ port }) => port)], [5000, 'off', '0', [2]]);
+});
+
+options('that are empty in the environment are not there', () => {
+  assert.equal(
+    read(['5000'], { PARLEY_KILL: '', PARLEY_STUDENT_ID: '', PARLEY_LISTEN: '', PARLEY_HOST: '' }).kill,
+    'local',
+  );
+});
+
+options('may be repeated: --listen adds, of the others the last one counts', () => {
+  const twice = read(['5000', '--listen', 'lab:1', '--listen', 'lab:2', '--kill', 'any', '--kill', 'off']);
+  assert.equal([twice.listen.map(({ port }) => port), twice.kill], [[1, 2], 'off']);
+  assert.equal(
+    read(['5000'], { PARLEY_LISTEN: 'lab:1, lab:2' }).listen.map(({ port }) => port),
+    [1, 2],
+  );
+});
+
+const PORTS: Array<[string, number]> = [
+  ['0', 0],
+  ['1', 1],
+  ['65535', 65_535],
+  ['05000', 5000],
+];
+for (const [text, port] of PORTS) {
+  options(`PORT ${text} is ${port}`, () => {
+    assert.is(read([text]).port, port);
+    assert.is(read([], { PARLEY_PORT: text }).port, port);
+  });
+}
+
+options('keep the data in the state directory, under the port', () => {
+  assert.is(read(['5000']).data, path.join(os.homedir(), '.local/state/parley/5000.db'));
+  assert.is(
+    read(['5000'], { XDG_STATE_HOME: 'relative' }).data,
+    path.join(os.homedir(), '.local/state/parley/5000.db'),
+  );
+  assert.is(read(['0'], { XDG_STATE_HOME: '/state' }).data, ':memory:');
+});
+options.run();
+
+const bad = suite('options: bad values');
+
+const BAD: Array<[flag: string, value: string]> = [
+  ['host', 'example.org'],
+  ['host', '1.2.3'],
+  ['host', '1.2.3.4.5'],
+  ['listen', 'lab'],
+  ['listen', 'lab:'],
+  ['listen', ':6000'],
+  ['listen', 'lab:x'],
+  ['listen', 'lab:65536'],
+  ['listen', 'lab:-1'],
+  ['listen', 'lab:1:2'],
+  ['listen', 'nonsense:6000'],
+  ['listen', 'irc:6667'],
+  ['kill', 'everybody'],
+  ['kill', 'ANY'],
+  ['student-id', 'x'.repeat(65)],
+  ['student-id', 'a\nb'],
+  ['student-id', 'ümlaut'],
+  ['advertise', 'example.org'],
+  ['advertise', '1.2.3'],
+  ['sendq', '0'],
+  ['sendq', '4095'],
+  ['sendq', '1e9'],
+  ['sendq', '99999999999'],
+  ['sendq', 'much'],
+  ['udp-idle', '0'],
+  ['udp-idle', '1.5'],
+  ['udp-idle', '86401'],
+  ['log-level', 'loud'],
+  ['log-format', 'xml'],
+];
+for (const [flag, value] of BAD) {
+  bad(`--${flag} ${JSON.stringify(value.slice(0, 20))} is refused, in the environment too`, () => {
+    isUsage(['5000', `--${flag}`, value], {}, `--${flag}`);
+    isUsage(['5000', `--${flag}=${value}`], {}, `--${flag}`);
+    isUsage(['5000'], { [`PARLEY_${flag.replace('-', '_').toUpperCase()}`]: value }, `--${flag}`);
+  });
+}
+
+for (const flag of ['host', 'listen', 'data', 'kill', 'student-id', 'advertise', 'sendq', 'udp-idle', 'log-level']) {
+  bad(`--${flag} without a value, or with an empty one, is refused`, () => {
+    isUsage(['5000', `--${flag}`], {}, `--${flag}`);
+    isUsage(['5000', `--${flag}`, '--log-format', 'json'], {}, `--${flag}`);
+    // an empty address is every address
+    if (flag === 'host') return;
+    isUsage(['5000', `--${flag}=`], {}, `--${flag}`);
+    isUsage(['5000', `--${flag}`, ''], {}, `--${flag}`);
+  });
+}
+
+const LINES: Array<[string[], string]> = [
+  [[], 'PORT'],
+  [[''], 'PORT'],
+  [['x'], 'PORT'],
+  [['65536'], 'PORT'],
+  [['-1'], '1'],
+  [['5000.5'], 'PORT'],
+  [['1e3'], 'PORT'],
+  [['0x10'], 'PORT'],
+  [['5000', '6000'], '6000'],
+  [['5000', '--nonsense'], 'nonsense'],
+  [['5000', '--nonsense', '3'], 'nonsense'],
+  [['5000', '-x'], 'x'],
+  [['5000', '--no-kill'], 'kill'],
+];
+for (const [line, names] of LINES) {
+  bad(`${JSON.stringify(line.join(' '))} is refused`, () => isUsage(line, {}, names));
+}
+
+bad('PARLEY_PORT that is none is refused', () => isUsage([], { PARLEY_PORT: 'x' }, 'PORT'));
+bad.run();
