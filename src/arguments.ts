@@ -52,6 +52,8 @@ export function readCommandLine(
   ]);
   cli.version(VERSION);
   const { args, options } = cli.parse(['', '', ...argv.map(protect)], { run: false });
+  // cac prints the version only where no command is named
+  if (options.version && !options.help && cli.matchedCommandName) cli.outputVersion();
   if (options.help || options.version) return undefined;
   if (!cli.matchedCommand) throw new UsageError(`unknown command ${JSON.stringify(argv[0])}`);
   try {

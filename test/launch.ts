@@ -138,6 +138,8 @@ export class Program extends Watched {
       this.stderr += text;
       this.changed();
     });
+    // one that has ended reads no more
+    this.#child.stdin.on('error', () => {});
     this.#child.on('error', (error) => this.#ended({ status: null, signal: error.message }));
     this.#child.on('close', (status, signal) => this.#ended({ status, signal }));
     leftovers.push(() => {
@@ -152,6 +154,24 @@ export class Program extends Watched {
 
   get running(): boolean {
     return this.#exit === undefined;
+  }
+
+  /** What its user types, or a pipe brings. */
+  type(text: string): void {
+    this.#child.stdin.write(text);
+  }
+
+  endInput(): void {
+    this.#child.stdin.end();
+  }
+
+  /** Waits for something on stdout; the match. */
+  printed(pattern: RegExp, ms = WAIT_MS): Promise<RegExpExecArray> {
+    return this.until(
+      () => pattern.exec(this.stdout) ?? undefined,
+      ms,
+      () => `${pattern} was not printed; ${this.#written()}`,
+    );
   }
 
   kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void {
@@ -241,10 +261,17 @@ export async function runToEnd(
 }
 
 export function serverCommand(): string[] {
-  const given = process.env.PARLEY_SERVER?.trim();
-  if (given) return given.split(/\s+/);
-  const built = path.join(ROOT, 'dist', 'parley-server');
-  if (!fs.existsSync(built)) throw new Error('dist/parley-server is missing: run ./compile.sh first');
+  return command(process.env.PARLEY_SERVER, 'parley-server');
+}
+
+export function clientCommand(): string[] {
+  return command(process.env.PARLEY_CLIENT, 'parley-client');
+}
+
+function command(given: string | undefined, name: string): string[] {
+  if (given?.trim()) return given.trim().split(/\s+/);
+  const built = path.join(ROOT, 'dist', name);
+  if (!fs.existsSync(built)) throw new Error(`dist/${name} is missing: run ./compile.sh first`);
   return [built];
 }
 
