@@ -13,9 +13,11 @@ import { SNIFF_MAX_BYTES, SNIFF_MAX_MS, sniff } from './sniff.ts';
 
 /** What is left unwritten this long after the end is given up. */
 const END_MS = 5000;
-/** A peer that takes nothing of what waits for it, this long, is gone. */
+/** Who has more than the soft limit waiting, and has not taken it after this long, is gone. */
 const STALL_MS = 60_000;
+const NEVER = Number.POSITIVE_INFINITY;
 
+/** What all connections of a server share. */
 export interface ConnectionContext {
   readonly outbox: Outbox;
   readonly alarms: Alarms;
@@ -24,6 +26,9 @@ export interface ConnectionContext {
   readonly now: () => number;
   readonly connections: Set<Connection>;
 }
+
+/** What a connection must not do for ever: stay unknown, leave what waits for it, be ending. */
+type Limit = 'unknown' | 'stalled' | 'ending';
 
 interface ParleySocket extends Socket {
   parley: Connection;
@@ -35,14 +40,18 @@ export class Connection extends OutPort implements Port, Sleeper {
   readonly remote: Address;
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
+  #dialect: DialectName | undefined;
   #session: Session | undefined;
   /** What came before the dialect was known. */
   #unknown: Uint8Array | undefined;
-  /** When sniffing, ending or a stalled write is given up. */
-  #limit = Number.POSITIVE_INFINITY;
-  #limitMeans: 'unknown' | 'ending' | 'stalled' = 'unknown';
+  #limit: Limit | undefined;
+  #limitAt = NEVER;
+  /** Nothing is read while its own answers pile up ... */
+  #congested = false;
+  /** ... or while its session has as much as it can handle. */
+  #sessionFull = false;
+  #dropping = false;
   #ending = false;
-  #dropping: string | undefined;
 
   constructor(context: ConnectionContext, id: string, socket: Socket, dialect: Dialect | undefined) {
     super(context.outbox, socket);
@@ -58,12 +67,6 @@ export class Connection extends OutPort implements Port, Sleeper {
     if (dialect) this.#become(dialect);
   }
 
-  get dialect(): DialectName | undefined {
-    return this.#dialect;
-  }
-
-  #dialect: DialectName | undefined;
-
   // --- Port: what the session asks for -------------------------------------------------------------------
 
   end(): void {
@@ -77,83 +80,87 @@ export class Connection extends OutPort implements Port, Sleeper {
   }
 
   resume(): void {
-    if (!this.#ending && !this.#isFull) this.#socket.resume();
+    this.#sessionFull = false;
+    this.#readOn();
     this.#context.alarms.update(this);
   }
 
   fail(error: unknown): void {
-    this.#context.log('error', 'bug', { id: this.id, stack: (error as Error)?.stack ?? String(error) });
-    this.#end('a bug of the server');
+    this.#logBug(error);
+    this.#endFor('a bug of the server');
   }
 
   // --- OutPort: what waits to be written -----------------------------------------------------------------
 
-  #isFull = false;
-
   /** Who does not read its answers is not read either: that stops it from asking for more. */
   protected override congested(is: boolean): void {
-    this.#isFull = is;
+    this.#congested = is;
     if (is) {
       this.#socket.pause();
       this.#setLimit('stalled', STALL_MS);
     } else {
-      if (this.#limitMeans === 'stalled') this.#limit = Number.POSITIVE_INFINITY;
-      this.resume();
+      if (this.#limit === 'stalled') this.#clearLimit();
+      this.#readOn();
     }
   }
 
   protected override overflowed(waitingBytes: number): void {
-    if (this.#dropping !== undefined || this.#ending) return;
-    this.#dropping = `you read too slowly: ${waitingBytes} bytes were waiting for you`;
+    if (this.#dropping || this.#ending) return;
+    this.#dropping = true;
     // the flush that is under way must not meet what a farewell makes of the rooms
-    setImmediate(() => this.drop(this.#dropping as string));
+    setImmediate(() => this.drop(`you read too slowly: ${waitingBytes} bytes were waiting for you`));
   }
 
   // --- Sleeper -------------------------------------------------------------------------------------------
 
   tick(now: number): void {
-    if (now >= this.#limit) return this.#limitReached();
-    this.#guard(() => this.#session?.tick(now));
+    if (now >= this.#limitAt) this.#limitReached();
+    else this.#guard(() => this.#session?.tick(now));
   }
 
   deadline(): number {
-    return Math.min(this.#limit, this.#ending ? Number.POSITIVE_INFINITY : (this.#session?.deadline() ?? this.#limit));
+    const session = this.#ending ? NEVER : (this.#session?.deadline() ?? NEVER);
+    return Math.min(this.#limitAt, session);
   }
 
-  // --- events --------------------------------------------------------------------------------------------
+  // --- events of the socket ------------------------------------------------------------------------------
 
   received(bytes: Uint8Array): void {
     if (this.#ending) return;
-    if (this.#session) this.#guard(() => this.#pass(bytes));
-    else this.#sniff(bytes);
+    this.#guard(() => (this.#session ? this.#pass(this.#session, bytes) : this.#sniff(bytes)));
     this.#context.alarms.update(this);
   }
 
   halfClosed(): void {
     if (this.#ending) return;
-    if (!this.#session) this.#decide(sniff(this.#unknown ?? new Uint8Array(0), true) as DialectName);
-    this.#guard(() => this.#session?.ended(this.#context.now()));
+    this.#guard(() => {
+      if (!this.#session && this.#unknown) this.#decide(sniff(this.#unknown, true) as DialectName);
+      if (this.#session) this.#session.ended(this.#context.now());
+      else this.end();
+    });
+  }
+
+  written(): void {
+    this.drained();
   }
 
   closed(reason: string): void {
     this.#context.alarms.forget(this);
     this.#context.connections.delete(this);
+    this.#ending = true;
     this.shut();
-    this.#guard(() => this.#session?.closed(reason));
-    this.#session = undefined;
+    this.#leave(reason);
     this.#context.log('debug', 'disconnected', { id: this.id, reason });
   }
 
-  override drained(): void {
-    super.drained();
-  }
+  // --- for the listener ----------------------------------------------------------------------------------
 
   /** Ends it for a reason that the peer is told, if its dialect has words for one. */
   drop(reason: string): void {
     if (this.#ending) return;
     this.#context.log('info', 'dropped', { id: this.id, from: this.remote.ip, dialect: this.#dialect, reason });
     this.#guard(() => this.#session?.dropped(reason));
-    this.#end(reason);
+    this.#endFor(reason);
   }
 
   /** Now, and without waiting for anything to be written. */
@@ -161,31 +168,36 @@ export class Connection extends OutPort implements Port, Sleeper {
     this.#socket.destroy();
   }
 
-  #pass(bytes: Uint8Array): void {
-    if (this.#session?.receive(bytes, this.#context.now()) === false) this.#socket.pause();
+  // --- inside --------------------------------------------------------------------------------------------
+
+  #pass(session: Session, bytes: Uint8Array): void {
+    if (session.receive(bytes, this.#context.now())) return;
+    this.#sessionFull = true;
+    this.#socket.pause();
+  }
+
+  #readOn(): void {
+    if (!this.#congested && !this.#sessionFull) this.#socket.resume();
   }
 
   #sniff(bytes: Uint8Array): void {
-    if (this.#unknown) {
-      const both = new Uint8Array(this.#unknown.length + bytes.length);
-      both.set(this.#unknown);
-      both.set(bytes, this.#unknown.length);
-      this.#unknown = both;
-    } else {
-      this.#unknown = bytes.slice();
-      this.#setLimit('unknown', SNIFF_MAX_MS);
-    }
-    const found = sniff(this.#unknown);
+    const before = this.#unknown;
+    if (!before) this.#setLimit('unknown', SNIFF_MAX_MS);
+    const all = new Uint8Array((before?.length ?? 0) + bytes.length);
+    if (before) all.set(before);
+    all.set(bytes, before?.length);
+    this.#unknown = all;
+    const found = sniff(all);
     if (found !== 'more') this.#decide(found);
-    else if (this.#unknown.length >= SNIFF_MAX_BYTES) this.#limitReached();
+    else if (all.length >= SNIFF_MAX_BYTES) this.#limitReached();
   }
 
   #decide(found: DialectName): void {
     const bytes = this.#unknown;
     this.#unknown = undefined;
-    this.#limit = Number.POSITIVE_INFINITY;
+    this.#clearLimit();
     this.#become(this.#context.dialects[found]);
-    if (bytes && this.#session) this.#guard(() => this.#pass(bytes));
+    if (bytes && this.#session) this.#pass(this.#session, bytes);
   }
 
   #become(dialect: Dialect): void {
@@ -200,27 +212,35 @@ export class Connection extends OutPort implements Port, Sleeper {
   }
 
   #limitReached(): void {
-    if (this.#limitMeans === 'unknown') this.drop('no dialect could be told from what was sent');
-    else {
-      if (this.#limitMeans === 'stalled') this.#context.log('info', 'stalled', { id: this.id, from: this.remote.ip });
-      this.destroy();
-    }
+    if (this.#limit === 'unknown') return this.drop('no dialect could be told from what was sent');
+    if (this.#limit === 'stalled') this.#context.log('info', 'stalled', { id: this.id, from: this.remote.ip });
+    this.destroy();
   }
 
-  #setLimit(means: 'unknown' | 'ending' | 'stalled', ms: number): void {
-    this.#limitMeans = means;
-    this.#limit = this.#context.now() + ms;
+  #setLimit(limit: Limit, ms: number): void {
+    this.#limit = limit;
+    this.#limitAt = this.#context.now() + ms;
     this.#context.alarms.update(this);
   }
 
-  #end(reason: string): void {
+  #clearLimit(): void {
+    this.#limit = undefined;
+    this.#limitAt = NEVER;
+  }
+
+  #endFor(reason: string): void {
+    this.end();
+    this.#leave(reason);
+  }
+
+  /** The session is told, once, that it is over. */
+  #leave(reason: string): void {
     const session = this.#session;
     this.#session = undefined;
-    this.end();
     try {
       session?.closed(reason);
     } catch (error) {
-      this.#context.log('error', 'bug', { id: this.id, stack: (error as Error)?.stack ?? String(error) });
+      this.#logBug(error);
     }
   }
 
@@ -231,6 +251,10 @@ export class Connection extends OutPort implements Port, Sleeper {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  #logBug(error: unknown): void {
+    this.#context.log('error', 'bug', { id: this.id, stack: (error as Error)?.stack ?? String(error) });
   }
 }
 
@@ -243,7 +267,7 @@ function onEnd(this: Socket): void {
 }
 
 function onDrain(this: Socket): void {
-  (this as ParleySocket).parley.drained();
+  (this as ParleySocket).parley.written();
 }
 
 /** `close` follows. */
