@@ -87,32 +87,43 @@ const REPLIES = grammar({
   sentence: 'ERROR_DESCRIPTION',
 });
 
-/** What a client sends, as the server reads it. Never throws: faults are messages. */
-export class LabRequestDecoder implements Decoder<LabRequest> {
-  readonly #fields: FieldDecoder;
+/** Either direction: blocks of fields, read by a grammar. */
+abstract class LabDecoder<M> implements Decoder<M> {
+  protected readonly fields: FieldDecoder;
 
-  constructor(maxBytes = MAX_TEXT_BYTES, rules: Grammar = REQUESTS) {
-    this.#fields = new FieldDecoder(rules, maxBytes);
+  constructor(rules: Grammar, maxBytes: number) {
+    this.fields = new FieldDecoder(rules, maxBytes);
   }
+
+  abstract next(): M | undefined;
 
   push(bytes: Uint8Array): void {
-    this.#fields.push(bytes);
+    this.fields.push(bytes);
   }
 
+  /** There has been silence for a while: a message that lacks only its last newline is complete. */
   lull(): void {
-    this.#fields.lull();
+    this.fields.lull();
   }
 
   end(): void {
-    this.#fields.end();
+    this.fields.end();
   }
 
+  /** Something is unfinished that a silence could complete. */
   get pending(): boolean {
-    return this.#fields.pending;
+    return this.fields.pending;
+  }
+}
+
+/** What a client sends, as the server reads it. Never throws: faults are messages. */
+export class LabRequestDecoder extends LabDecoder<LabRequest> {
+  constructor(maxBytes = MAX_TEXT_BYTES, rules = REQUESTS) {
+    super(rules, maxBytes);
   }
 
-  next(): LabRequest | undefined {
-    const block = this.#fields.next();
+  override next(): LabRequest | undefined {
+    const block = this.fields.next();
     return block?.kind === 'block' ? requestOf(block) : block;
   }
 }
@@ -150,34 +161,17 @@ export function decodeLabDatagram(bytes: Uint8Array): LabRequest | undefined {
 }
 
 /** What a server sends, as the client reads it. Throws ProtocolError on a server that makes no sense. */
-export class LabReplyDecoder implements Decoder<LabReply> {
-  readonly #fields: FieldDecoder;
+export class LabReplyDecoder extends LabDecoder<LabReply> {
   #broken: ProtocolError | undefined;
 
   constructor(maxBytes = 2 * MAX_TEXT_BYTES) {
-    this.#fields = new FieldDecoder(REPLIES, maxBytes);
+    super(REPLIES, maxBytes);
   }
 
-  push(bytes: Uint8Array): void {
-    this.#fields.push(bytes);
-  }
-
-  lull(): void {
-    this.#fields.lull();
-  }
-
-  end(): void {
-    this.#fields.end();
-  }
-
-  get pending(): boolean {
-    return this.#fields.pending;
-  }
-
-  next(): LabReply | undefined {
+  override next(): LabReply | undefined {
     if (this.#broken) throw this.#broken;
     for (;;) {
-      const block = this.#fields.next();
+      const block = this.fields.next();
       if (block === undefined) return undefined;
       if (block.kind === 'block') return replyOf(block);
       if (block.kind === 'fault') {
