@@ -4,6 +4,7 @@ import dgram from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import net from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { localIpFor } from './addresses.ts';
 import { type CommandLine, type Given, wholeNumber } from './arguments.ts';
 import { type ClientRequest, LabFace } from './client-lab.ts';
 import { LabUdpLink } from './client-lab-udp.ts';
@@ -94,7 +95,9 @@ async function openUdp(server: Server, name: string, start: Start, exit: Exit): 
     });
   });
   const local = socket.address();
-  const face = new LabFace(name, { ip: local.address, port: String(local.port) });
+  // Deno names no address of its own for a connected socket
+  const ip = /^(?:0\.0\.0\.0|::)$/.test(local.address) ? localIpFor(address) : local.address;
+  const face = new LabFace(name, { ip, port: String(local.port) });
   const link = new LabUdpLink();
   let timer: ReturnType<typeof setTimeout> | undefined;
 

@@ -3,7 +3,7 @@
 // the project). Every wait has a limit and tells what had come by then; `limited` makes tests that leave
 // nothing behind: no process, no socket, no file.
 
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -269,10 +269,18 @@ export function clientCommand(): string[] {
 }
 
 function command(given: string | undefined, name: string): string[] {
-  if (given?.trim()) return given.trim().split(/\s+/);
+  if (given?.trim()) {
+    const [program = '', ...args] = given.trim().split(/\s+/);
+    return [program === 'deno' ? denoItself() : program, ...args];
+  }
   const built = path.join(ROOT, 'dist', name);
   if (!fs.existsSync(built)) throw new Error(`dist/${name} is missing: run ./compile.sh first`);
   return [built];
+}
+
+/** The npm package's `deno` starts the program as a child and keeps the signals from it. */
+function denoItself(): string {
+  return execFileSync('deno', ['eval', 'console.log(Deno.execPath())'], { encoding: 'utf8' }).trim();
 }
 
 /** The tests' own settings, and nothing that would change the server's. */
