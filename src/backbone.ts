@@ -3,7 +3,7 @@
 // the house itself keeps only what it was told through `hear`. One process is the simplest backbone.
 
 import { HouseError } from './errors.ts';
-import type { Draft, HouseEvent, Post } from './rooms.ts';
+import type { Draft, HouseEvent, Post } from './events.ts';
 import type { Store, StoredRoom } from './store.ts';
 
 export interface Backbone {

@@ -11,9 +11,11 @@ import { type Outbox, OutPort } from './outbox.ts';
 import type { Address, Port, Session } from './session.ts';
 import { SNIFF_MAX_BYTES, SNIFF_MAX_MS, sniff } from './sniff.ts';
 
-/** What is left unwritten this long after the end is given up. */
+/** What is left unwritten this long after the end is given up ... */
 const END_MS = 5000;
-/** Who has more than the soft limit waiting, and has not taken it after this long, is gone. */
+/** ... as is a peer that goes on sending: so much is read and thrown away. */
+const END_BYTES = 1024 * 1024;
+/** Who has more than the soft limit waiting, and has taken nothing of it for this long, is gone. */
 const STALL_MS = 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -50,8 +52,11 @@ export class Connection extends OutPort implements Port, Sleeper {
   #congested = false;
   /** ... or while its session has as much as it can handle. */
   #sessionFull = false;
+  /** What waited when the limit `stalled` was set. */
+  #stalledAt = 0;
   #dropping = false;
   #ending = false;
+  #readSinceEnd = 0;
 
   constructor(context: ConnectionContext, id: string, socket: Socket, dialect: Dialect | undefined) {
     super(context.outbox, socket);
@@ -80,6 +85,7 @@ export class Connection extends OutPort implements Port, Sleeper {
   }
 
   resume(): void {
+    if (this.#ending) return;
     this.#sessionFull = false;
     this.#readOn();
     this.#context.alarms.update(this);
@@ -95,9 +101,10 @@ export class Connection extends OutPort implements Port, Sleeper {
   /** Who does not read its answers is not read either: that stops it from asking for more. */
   protected override congested(is: boolean): void {
     this.#congested = is;
+    if (this.#ending) return;
     if (is) {
       this.#socket.pause();
-      this.#setLimit('stalled', STALL_MS);
+      this.#watchStall();
     } else {
       if (this.#limit === 'stalled') this.#clearLimit();
       this.#readOn();
@@ -126,7 +133,7 @@ export class Connection extends OutPort implements Port, Sleeper {
   // --- events of the socket ------------------------------------------------------------------------------
 
   received(bytes: Uint8Array): void {
-    if (this.#ending) return;
+    if (this.#ending) return this.#readAfterEnd(bytes.length);
     this.#guard(() => (this.#session ? this.#pass(this.#session, bytes) : this.#sniff(bytes)));
     this.#context.alarms.update(this);
   }
@@ -148,6 +155,7 @@ export class Connection extends OutPort implements Port, Sleeper {
     this.#context.alarms.forget(this);
     this.#context.connections.delete(this);
     this.#ending = true;
+    this.#clearLimit();
     this.shut();
     this.#leave(reason);
     this.#context.log('debug', 'disconnected', { id: this.id, reason });
@@ -161,6 +169,11 @@ export class Connection extends OutPort implements Port, Sleeper {
     this.#context.log('info', 'dropped', { id: this.id, from: this.remote.ip, dialect: this.#dialect, reason });
     this.#guard(() => this.#session?.dropped(reason));
     this.#endFor(reason);
+  }
+
+  /** Everything has gone out; only the peer has not closed its side yet. */
+  get isWritten(): boolean {
+    return this.#socket.writableLength === 0;
   }
 
   /** Now, and without waiting for anything to be written. */
@@ -213,8 +226,19 @@ export class Connection extends OutPort implements Port, Sleeper {
 
   #limitReached(): void {
     if (this.#limit === 'unknown') return this.drop('no dialect could be told from what was sent');
-    if (this.#limit === 'stalled') this.#context.log('info', 'stalled', { id: this.id, from: this.remote.ip });
-    this.destroy();
+    if (this.#limit !== 'stalled') return this.destroy();
+    if (this.#socket.writableLength < this.#stalledAt) return this.#watchStall();
+    this.drop(`you have read nothing for ${STALL_MS / 1000} s`);
+  }
+
+  #watchStall(): void {
+    this.#stalledAt = this.#socket.writableLength;
+    this.#setLimit('stalled', STALL_MS);
+  }
+
+  #readAfterEnd(bytes: number): void {
+    this.#readSinceEnd += bytes;
+    if (this.#readSinceEnd > END_BYTES) this.destroy();
   }
 
   #setLimit(limit: Limit, ms: number): void {

@@ -2,6 +2,7 @@
 
 import dgram from 'node:dgram';
 import net from 'node:net';
+import { setTimeout } from 'node:timers';
 import { localIpFor, plainIp } from './addresses.ts';
 import type { Log } from './log.ts';
 import type { Address, DatagramPort } from './session.ts';
@@ -17,7 +18,8 @@ export class DatagramSocket implements DatagramPort {
   readonly #host: string;
   readonly #log: Log;
   /** Handed to the system and not sent yet. */
-  waitingBytes = 0;
+  #waitingBytes = 0;
+  #closed = false;
 
   private constructor(socket: dgram.Socket, port: number, host: string, isV6: boolean, log: Log) {
     this.#socket = socket;
@@ -59,12 +61,12 @@ export class DatagramSocket implements DatagramPort {
   }
 
   send(bytes: Uint8Array, to: Address): void {
-    if (this.waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
-    this.waitingBytes += bytes.length;
+    if (this.#closed || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
+    this.#waitingBytes += bytes.length;
     const ip = this.#isV6 && net.isIPv4(to.ip) ? `::ffff:${to.ip}` : to.ip;
     this.#socket.send(bytes, to.port, ip, () => {
       // an error is a lost datagram
-      this.waitingBytes -= bytes.length;
+      this.#waitingBytes -= bytes.length;
     });
   }
 
@@ -72,7 +74,12 @@ export class DatagramSocket implements DatagramPort {
     this.#log('error', 'bug', { stack: (error as Error)?.stack ?? String(error) });
   }
 
-  close(): void {
+  /** When what waits has been sent, or soon. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (let tries = 0; this.#waitingBytes > 0 && tries < 20; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     this.#socket.close();
   }
 }

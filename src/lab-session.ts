@@ -3,8 +3,9 @@
 // which is a person of its own in the house, there as long as it is in a room. What the house has done is
 // answered when it is heard (JOINED, LEFT, the end), in the one order that everybody hears.
 
+import type { HouseEvent } from './events.ts';
 import { encodeDrop, encodeFault, encodeRefusal, type Lab, refOf, type Seat, Seats, wireChat } from './lab.ts';
-import type { Audience, HouseEvent, Member, Room, Tongue } from './rooms.ts';
+import type { Audience, Member, Room, Tongue } from './rooms.ts';
 import type { Broadcast, Port, Session } from './session.ts';
 import { encodeReply, type LabRequest, LabRequestDecoder } from './wire-lab.ts';
 
@@ -210,7 +211,7 @@ export class LabSession implements Session {
       .then(() => {
         this.#busy = false;
         this.#pump();
-        this.port.resume();
+        if (!this.#busy) this.port.resume();
       })
       .catch((error) => this.port.fail(error));
   }
@@ -221,16 +222,27 @@ export class LabSession implements Session {
       this.#asked.set(there.room.key, roomName);
       return this.joined(refOf(there.room), there.room);
     }
+    this.#lab.checkPlace(this.#seats);
     const member = this.#seats.memberOf(handle) ?? (await this.#tcp.enter(handle, this));
     try {
       const room = await this.#lab.house.openRoom(roomName);
-      const ref = await this.#lab.house.refOf(room, 'lab');
+      const ref = String(await this.#lab.house.refOf(room, 'lab'));
       if (this.#gone) return;
       this.#asked.set(room.key, roomName);
-      this.#lab.house.join(member, room);
-      this.#seats.set(String(ref), { member, room });
+      this.#seats.set(ref, { member, room });
+      this.#seat(ref, member, room);
     } finally {
       if (member.rooms.size === 0) this.#tcp.quit(member, 'not in any room');
+    }
+  }
+
+  #seat(ref: string, member: Member, room: Room): void {
+    try {
+      this.#lab.house.join(member, room);
+    } catch (error) {
+      this.#asked.delete(room.key);
+      this.#seats.delete(ref);
+      throw error;
     }
   }
 

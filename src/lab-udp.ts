@@ -3,6 +3,7 @@
 // are the identity. Every request may be repeated, because any datagram may be lost.
 
 import { HouseError } from './errors.ts';
+import type { HouseEvent, Post } from './events.ts';
 import {
   encodeFault,
   encodeRefusal,
@@ -14,17 +15,22 @@ import {
   Seats,
   wireChat,
 } from './lab.ts';
-import type { Audience, HouseEvent, Member, Post, Room, Tongue } from './rooms.ts';
+import type { Audience, Member, Room, Tongue } from './rooms.ts';
 import type { Address, DatagramPort, DatagramSession } from './session.ts';
 import { splitText } from './wire.ts';
 import { decodeLabDatagram, encodeReply, type LabRequest } from './wire-lab.ts';
 
 const MAX_DATAGRAM_BYTES = 1400;
 const MAX_PEERS = 10_000;
+/** One host can't take them all. */
+const MAX_PEERS_EACH_IP = 250;
 /** A CHAT repeated byte for byte within this time is the same CHAT. */
 const REPEAT_MS = 2000;
-/** How many CHATs (and SEQs) of a peer are remembered. */
+/** How many CHATs (and SEQs) of a peer are remembered, and how much of what acknowledged them. */
 const REMEMBERED = 64;
+const REMEMBERED_BYTES = 65_536;
+/** What waits behind a CHAT that is not stored yet; more is lost, as datagrams may be. */
+const MAX_WAITING = 256;
 
 type Join = LabRequest & { kind: 'join' };
 type Chat = LabRequest & { kind: 'chat' };
@@ -36,6 +42,7 @@ export class LabUdp implements DatagramSession {
   /** By callback address, the one that was silent longest first. */
   readonly #peers = new Map<string, UdpPeer>();
   readonly #byJoinId = new Map<string, UdpPeer>();
+  readonly #perIp = new Map<string, number>();
   readonly #peerOf = new Map<Member, UdpPeer>();
   #now = 0;
 
@@ -127,7 +134,10 @@ export class LabUdp implements DatagramSession {
   }
 
   #newPeer(address: Address): UdpPeer {
+    const ofThisIp = this.#perIp.get(address.ip) ?? 0;
+    if (ofThisIp >= MAX_PEERS_EACH_IP) throw new HouseError('full', 'too many clients at your address');
     if (this.#peers.size >= MAX_PEERS) this.#makePlace();
+    this.#perIp.set(address.ip, ofThisIp + 1);
     const joinId = this.#lab.newJoinId();
     const peer = new UdpPeer(joinId, address, (bytes) => this.#port.send(bytes, address), this.#lab);
     this.#peers.set(keyOf(address), peer);
@@ -143,6 +153,7 @@ export class LabUdp implements DatagramSession {
 
   async #enter(peer: UdpPeer, { room: roomName, name }: Join, answer: (ref: string) => void): Promise<void> {
     const { house } = this.#lab;
+    this.#lab.checkPlace(peer.seats);
     const member = peer.seats.memberOf(name) ?? (await house.enter(name, this.#tongue, 'aliased'));
     this.#peerOf.set(member, peer);
     try {
@@ -150,7 +161,12 @@ export class LabUdp implements DatagramSession {
       const ref = String(await house.refOf(room, 'lab'));
       if (peer.gone) return;
       peer.answers.set(room.key, answer);
-      house.join(member, room);
+      try {
+        house.join(member, room);
+      } catch (error) {
+        peer.answers.delete(room.key);
+        throw error;
+      }
       peer.seats.set(ref, { member, room });
     } finally {
       if (member.rooms.size === 0) this.#quit(member, 'not in any room');
@@ -226,6 +242,10 @@ export class LabUdp implements DatagramSession {
   }
 
   #forget(peer: UdpPeer): void {
+    if (!this.#byJoinId.has(peer.joinId)) return;
+    const left = (this.#perIp.get(peer.address.ip) ?? 1) - 1;
+    if (left > 0) this.#perIp.set(peer.address.ip, left);
+    else this.#perIp.delete(peer.address.ip);
     peer.gone = true;
     this.#peers.delete(keyOf(peer.address));
     this.#byJoinId.delete(peer.joinId);
@@ -250,22 +270,31 @@ interface Said extends Chatted {
 class UdpPeer {
   readonly joinId: string;
   readonly address: Address;
-  readonly send: (bytes: Uint8Array) => void;
   readonly seats = new Seats();
   /** How to answer the JOINs that are under way, by the room's key. */
   readonly answers = new Map<string, (ref: string) => void>();
   readonly #lab: Lab;
+  readonly #transmit: (bytes: Uint8Array) => void;
   readonly #said: Said[] = [];
+  /** What is to go out, in order; undefined is a delivery that is not stored yet. Empty when nothing waits. */
+  readonly #waiting: Array<{ datagrams: readonly Uint8Array[] | undefined }> = [];
   joining = false;
   lastSeen = 0;
   gone = false;
 
-  constructor(joinId: string, address: Address, send: (bytes: Uint8Array) => void, lab: Lab) {
+  constructor(joinId: string, address: Address, transmit: (bytes: Uint8Array) => void, lab: Lab) {
     this.joinId = joinId;
     this.address = address;
-    this.send = send;
+    this.#transmit = transmit;
     this.#lab = lab;
   }
+
+  /** Behind what is still waiting for the disk: a LEFT must not overtake a CHAT. */
+  readonly send = (bytes: Uint8Array): void => {
+    if (this.#waiting.length === 0) this.#transmit(bytes);
+    // a copy: an encoded datagram may be a view on memory that it shares
+    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ datagrams: [bytes.slice()] });
+  };
 
   /** True for a CHAT that was there before; what acknowledged it goes out again. */
   repeats(key: string, now: number): boolean {
@@ -290,15 +319,34 @@ class UdpPeer {
   heardOwn(post: Post, delivery: readonly Uint8Array[]): void {
     const said = this.#said.find((one) => !one.heard && one.room === post.room);
     if (said) said.heard = true;
+    const place: { datagrams: readonly Uint8Array[] | undefined } = { datagrams: undefined };
+    this.#waiting.push(place);
     const answer = (datagrams: readonly Uint8Array[]) => {
-      // copies: an encoded datagram may be a view on memory that it shares
-      if (said) said.delivery = datagrams.map((bytes) => bytes.slice());
-      for (const bytes of datagrams) this.send(bytes);
+      place.datagrams = datagrams.map((bytes) => bytes.slice());
+      if (said) this.#keep(said, place.datagrams);
+      this.#sendWaiting();
     };
     this.#lab.house.saved(post).then(
       () => answer(delivery),
       (error) => answer([encodeRefusal(error)]),
     );
+  }
+
+  #sendWaiting(): void {
+    for (let first = this.#waiting[0]; first?.datagrams; first = this.#waiting[0]) {
+      this.#waiting.shift();
+      for (const bytes of first.datagrams) this.#transmit(bytes);
+    }
+  }
+
+  /** Of the older ones only that they were there is remembered when there is too much. */
+  #keep(said: Said, delivery: readonly Uint8Array[]): void {
+    said.delivery = delivery;
+    let bytes = 0;
+    for (const one of this.#said.toReversed()) {
+      for (const datagram of one.delivery) bytes += datagram.length;
+      if (bytes > REMEMBERED_BYTES && one !== said) one.delivery = [];
+    }
   }
 }
 

@@ -2,8 +2,9 @@
 // and refusals, and the rooms that one client is in.
 
 import { HouseError } from './errors.ts';
+import type { HouseEvent, Person } from './events.ts';
 import { nameKey } from './names.ts';
-import type { House, HouseEvent, Member, Person, Room } from './rooms.ts';
+import type { House, Member, Room } from './rooms.ts';
 import type { Address, Broadcast } from './session.ts';
 import { encodeReply, type LabRequest } from './wire-lab.ts';
 
@@ -51,6 +52,12 @@ export class Lab {
       throw new HouseError('not-allowed', 'KILL_SERVICE is not allowed from here');
     }
     this.options.stop(`KILL_SERVICE from ${from}`);
+  }
+
+  /** One client, whatever its handles, is in so many rooms and no more. */
+  checkPlace(seats: Seats): void {
+    const most = this.house.limits.roomsEach;
+    if (seats.size >= most) throw new HouseError('not-allowed', `nobody is in more than ${most} rooms`);
   }
 
   /** A room that the client is not in, by ROOM_REF or by name. */

@@ -13,6 +13,8 @@ import type { Broadcast, DatagramSession } from './session.ts';
 import { sniffDatagram } from './sniff.ts';
 
 const KEEP_ALIVE_MS = 60_000;
+/** When everything is written, peers have this long to close their side. */
+const CLOSE_GRACE_MS = 200;
 const PORT_TRIES = 20;
 const BACKLOG = 1024;
 
@@ -37,7 +39,8 @@ export class Listener {
   readonly #servers: net.Server[] = [];
   readonly #datagrams: DatagramSocket[] = [];
   readonly #connections = new Set<Connection>();
-  readonly #start: Array<(context: ConnectionContext) => void> = [];
+  /** What has come before `serve`. */
+  readonly #waiting: Array<(context: ConnectionContext) => void> = [];
   #context: ConnectionContext | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #nextId = 1;
@@ -86,26 +89,32 @@ export class Listener {
       now,
       connections: this.#connections,
     };
-    for (const start of this.#start.splice(0)) start(this.#context);
+    for (const start of this.#waiting.splice(0)) start(this.#context);
   }
 
-  /** No more of anybody: closes everything once it is written, at the latest after `ms`. */
-  async stop(reason: string, ms: number): Promise<void> {
+  /**
+   * No more of anybody: closes everything once it is written, at the latest after `ms`. Datagrams still go
+   * out until `saved` has settled: acknowledgements wait for the disk.
+   */
+  async stop(ms: number, saved: Promise<unknown>): Promise<void> {
     this.#stopping = true;
     for (const server of this.#servers) server.close();
     this.#outbox.flush();
     for (const connection of this.#connections) connection.end();
-    await this.#emptied(ms);
+    await Promise.all([this.#emptied(ms), saved]);
     for (const connection of this.#connections) connection.destroy();
-    for (const socket of this.#datagrams) socket.close();
+    for (const socket of this.#datagrams) await socket.close();
     clearTimeout(this.#timer);
-    this.#log('debug', 'stopped', { reason });
   }
 
+  /** A peer that leaves its side open is not waited for when all is written. */
   async #emptied(ms: number): Promise<void> {
-    const until = now() + ms;
-    const busy = () => this.#connections.size > 0 || this.#datagrams.some((socket) => socket.waitingBytes > 0);
-    while (busy() && now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+    const started = now();
+    const isBusy = () => {
+      const grace = now() - started < CLOSE_GRACE_MS;
+      return [...this.#connections].some((connection) => grace || !connection.isWritten);
+    };
+    while (isBusy() && now() - started < ms) await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
   // --- TCP -----------------------------------------------------------------------------------------------
@@ -132,12 +141,14 @@ export class Listener {
       socket.destroy();
       return;
     }
+    // one that breaks while the house is not open yet is nobody's bug
+    if (!this.#context) socket.on('error', () => {});
     const start = (context: ConnectionContext) => {
       if (socket.destroyed) return;
       new Connection(context, `c${this.#nextId++}`, socket, only && context.dialects[only]);
     };
     if (this.#context) start(this.#context);
-    else this.#start.push(start);
+    else this.#waiting.push(start);
   }
 
   // --- UDP -----------------------------------------------------------------------------------------------
@@ -145,7 +156,7 @@ export class Listener {
   async #listenUdp(port: number, only: DialectName | undefined): Promise<void> {
     const socket = await DatagramSocket.bind(port, this.#host, this.#log);
     this.#datagrams.push(socket);
-    this.#start.push((context) => this.#serveUdp(context, socket, only));
+    this.#waiting.push((context) => this.#serveUdp(context, socket, only));
   }
 
   #serveUdp(context: ConnectionContext, socket: DatagramSocket, only: DialectName | undefined): void {

@@ -77,7 +77,7 @@ export function readServerOptions(
     kill: oneOf('kill', given.one('kill') ?? 'local', ['any', 'local', 'off']),
     studentId: studentIdOf(given.one('student-id') ?? '00000000'),
     advertise: advertiseOf(given.one('advertise')),
-    sendqBytes: wholeNumber('--sendq', given.one('sendq') ?? '1048576', 4096, 2 ** 30),
+    sendqBytes: wholeNumber('--sendq', given.one('sendq') ?? '1048576', 65_536, 2 ** 30),
     udpIdleMs: 1000 * wholeNumber('--udp-idle', given.one('udp-idle') ?? '300', 1, 86_400),
     logLevel: oneOf('log-level', given.one('log-level') ?? 'info', LEVELS),
     logFormat: oneOf('log-format', given.one('log-format') ?? 'text', ['text', 'json']),

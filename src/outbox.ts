@@ -100,8 +100,8 @@ export class Outbox {
   };
 }
 
-/** A member's place in a room's buffer. */
-interface Seat {
+/** A port's place in a room's buffer. */
+interface Place {
   readonly port: OutPort;
   readonly room: RoomBuffer;
   /** What stands before this in the turn's lines is not for this port (or it has it already). */
@@ -111,7 +111,7 @@ interface Seat {
 /** The lines of one room in one dialect's form. */
 export class RoomBuffer implements Broadcast {
   readonly #outbox: Outbox;
-  readonly #seats = new Map<OutPort, Seat>();
+  readonly #places = new Map<OutPort, Place>();
   /** Only ever appended to: slices of it are on their way to sockets. */
   #memory: Buffer | undefined;
   /** The turn's lines are memory[start, end). */
@@ -125,55 +125,55 @@ export class RoomBuffer implements Broadcast {
 
   add(port: Port): void {
     const out = ours(port);
-    if (this.#seats.has(out)) return;
-    const seat: Seat = { port: out, room: this, from: this.#end - this.#start };
-    this.#seats.set(out, seat);
-    out.seats.push(seat);
+    if (this.#places.has(out)) return;
+    const place: Place = { port: out, room: this, from: this.#end - this.#start };
+    this.#places.set(out, place);
+    out.places.push(place);
   }
 
   remove(port: Port): void {
     const out = ours(port);
-    const seat = this.#seats.get(out);
-    if (seat) this.leave(seat);
+    const place = this.#places.get(out);
+    if (place) this.leave(place);
   }
 
-  leave(seat: Seat): void {
-    this.settle(seat);
-    this.#seats.delete(seat.port);
-    seat.port.seats.splice(seat.port.seats.indexOf(seat), 1);
+  leave(place: Place): void {
+    this.settle(place);
+    this.#places.delete(place.port);
+    place.port.places.splice(place.port.places.indexOf(place), 1);
   }
 
   append(bytes: Uint8Array, except?: Port): void {
-    if (this.#seats.size === 0) return;
-    const seat = except && this.#seats.get(ours(except));
-    if (seat) this.settle(seat);
+    if (this.#places.size === 0) return;
+    const place = except && this.#places.get(ours(except));
+    if (place) this.settle(place);
     if (this.#start === this.#end) this.#outbox.dirtyRoom(this);
     const memory = this.#makeRoom(bytes.length);
     memory.set(bytes, this.#end);
     this.#end += bytes.length;
-    if (seat) seat.from = this.#end - this.#start;
+    if (place) place.from = this.#end - this.#start;
     this.#outbox.count();
     if (this.#end - this.#start > MAX_TURN_BYTES) this.#outbox.flush();
   }
 
-  /** Queues what the seat's port has not got yet of this turn's lines. */
-  settle(seat: Seat): void {
+  /** Queues what the place's port has not got yet of this turn's lines. */
+  settle(place: Place): void {
     const length = this.#end - this.#start;
-    if (seat.from === length) return;
-    const slice = this.#memory?.subarray(this.#start + seat.from, this.#end);
-    seat.from = length;
-    if (slice) seat.port.queue(slice);
+    if (place.from === length) return;
+    const slice = this.#memory?.subarray(this.#start + place.from, this.#end);
+    place.from = length;
+    if (slice) place.port.queue(slice);
   }
 
   /** The end of the turn: everybody gets the slice. */
   handOut(): void {
     const slice = this.#memory?.subarray(this.#start, this.#end);
     if (!slice || slice.length === 0) return;
-    for (const seat of this.#seats.values()) {
-      if (seat.from === 0) seat.port.queue(slice);
+    for (const place of this.#places.values()) {
+      if (place.from === 0) place.port.queue(slice);
       else {
-        if (seat.from < slice.length) seat.port.queue(slice.subarray(seat.from));
-        seat.from = 0;
+        if (place.from < slice.length) place.port.queue(slice.subarray(place.from));
+        place.from = 0;
       }
     }
     this.#start = this.#end;
@@ -201,12 +201,14 @@ export class RoomBuffer implements Broadcast {
 
 /** What waits for one socket in this turn. Connections extend it, so that a room can hand its slice to them. */
 export abstract class OutPort {
-  readonly seats: Seat[] = [];
+  readonly places: Place[] = [];
   readonly #outbox: Outbox;
   readonly #sink: Sink;
   /** Almost always there is one piece: a room's slice. */
   #first: Uint8Array | undefined;
   #more: Uint8Array[] | undefined;
+  /** Sent to this port alone in this turn. */
+  #turnBytes = 0;
   #congested = false;
   #shut = false;
 
@@ -215,16 +217,18 @@ export abstract class OutPort {
     this.#sink = sink;
   }
 
-  /** More than the soft limit waits (true), or it has drained (false). */
+  /** More than the soft limit waits (true), or it has drained (false). Called in the middle of a turn. */
   protected abstract congested(is: boolean): void;
   /** More than the hard limit waits. Called in the middle of a flush: do nothing here that sends. */
   protected abstract overflowed(waitingBytes: number): void;
 
   /** Bytes for this port alone, behind what its rooms said before in this turn. */
   send(bytes: Uint8Array): void {
-    for (const seat of this.seats) seat.room.settle(seat);
+    for (const place of this.places) place.room.settle(place);
     this.queue(bytes);
     this.#outbox.count();
+    this.#turnBytes += bytes.length;
+    if (this.#turnBytes > this.#outbox.softBytes) this.#congest();
   }
 
   queue(piece: Uint8Array): void {
@@ -243,6 +247,7 @@ export abstract class OutPort {
     if (first === undefined || this.#shut) return;
     this.#first = undefined;
     this.#more = undefined;
+    this.#turnBytes = 0;
     let fits: boolean;
     if (more) {
       this.#sink.cork();
@@ -250,7 +255,8 @@ export abstract class OutPort {
       for (const piece of more) fits = this.#sink.write(piece);
       this.#sink.uncork();
     } else fits = this.#sink.write(first);
-    if (!fits) this.#full();
+    if (fits) this.drained();
+    else this.#full();
   }
 
   /** The socket has written everything out. */
@@ -260,21 +266,24 @@ export abstract class OutPort {
     this.congested(false);
   }
 
-  /** Writes what waits, gives up its seats and takes no more. */
+  /** Writes what waits, gives up its places and takes no more. */
   protected shut(): void {
     if (this.#shut) return;
-    for (const seat of [...this.seats]) seat.room.leave(seat);
+    for (const place of [...this.places]) place.room.leave(place);
     this.write();
     this.#shut = true;
   }
 
   #full(): void {
     const waiting = this.#sink.writableLength;
-    if (waiting > this.#outbox.softBytes && !this.#congested) {
-      this.#congested = true;
-      this.congested(true);
-    }
+    if (waiting > this.#outbox.softBytes) this.#congest();
     if (waiting > this.#outbox.hardBytes) this.overflowed(waiting);
+  }
+
+  #congest(): void {
+    if (this.#congested || this.#shut) return;
+    this.#congested = true;
+    this.congested(true);
   }
 }
 

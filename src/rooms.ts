@@ -4,56 +4,9 @@
 
 import type { Backbone } from './backbone.ts';
 import { HouseError } from './errors.ts';
+import type { Draft, HouseEvent, Person, Post } from './events.ts';
 import { alias, checkName, checkRoomName, isReserved, nameKey } from './names.ts';
 import type { StoredRoom } from './store.ts';
-
-/** Who somebody is, as events carry it: plain data, the same on every node. */
-export interface Person {
-  readonly id: string;
-  /** The one name nobody else in the house has. */
-  readonly name: string;
-  /** What they call themselves; shown where their own dialect can't be told of another name. */
-  readonly nick: string;
-  readonly dialect: string;
-}
-
-export interface Joined {
-  readonly kind: 'joined';
-  readonly room: string;
-  readonly who: Person;
-  readonly at: number;
-}
-
-export interface Left {
-  readonly kind: 'left';
-  readonly room: string;
-  readonly who: Person;
-  readonly at: number;
-  readonly reason: string;
-}
-
-export interface Post {
-  readonly kind: 'post';
-  readonly id: number;
-  readonly room: string;
-  readonly who: Person;
-  readonly at: number;
-  readonly text: string;
-}
-
-/** The server is going down; told to the members of this node. */
-export interface Closing {
-  readonly kind: 'closing';
-  readonly room: string;
-  readonly at: number;
-  readonly reason: string;
-}
-
-/** `room` is the room's key. */
-export type HouseEvent = Joined | Left | Post | Closing;
-
-/** What a house publishes; the backbone gives posts their ids. */
-export type Draft = Joined | Left | Omit<Post, 'id'>;
 
 /** The members of one room that hear events in the same form. */
 export interface Audience {
@@ -76,6 +29,8 @@ export interface Limits {
   readonly roomsEach: number;
   readonly textChars: number;
 }
+
+const NEAR_ALIASES = 16;
 
 export const DEFAULT_LIMITS: Limits = { people: 20_000, rooms: 10_000, roomsEach: 100, textChars: 65_536 };
 
@@ -312,8 +267,11 @@ export class House {
     worn.wearers++;
     if (!isReserved(base) && (await this.#backbone.claim(base))) return asked;
     if (as === 'aliased') {
-      for (;;) {
-        const other = alias(asked, ++worn.last);
+      // the next free one; where a crowd wears them all as names of their own, in strides that double
+      for (let tries = 1, stride = 1; ; tries++) {
+        if (tries > NEAR_ALIASES) stride *= 2;
+        worn.last += stride;
+        const other = alias(asked, worn.last);
         if (await this.#backbone.claim(nameKey(other))) return other;
       }
     }

@@ -34,6 +34,19 @@ async function run(options: ServerOptions): Promise<void> {
     write: (line) => process.stderr.write(`${line}\n`),
     now: () => new Date(),
   });
+  const onBug = (error: unknown) => log('error', 'bug', { stack: (error as Error)?.stack ?? String(error) });
+  process.on('uncaughtException', onBug);
+  process.on('unhandledRejection', onBug);
+  // nobody may be left to read them
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
+  // before there is a house, nobody need be told
+  let stop = (_reason: string): void => process.exit(0);
+  let signals = 0;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => (signals++ === 0 ? stop(signal) : process.exit(1)));
+  }
+
   // its thread starts while the ports are bound
   const store = new WorkerStore({
     onTrouble: (reason) =>
@@ -43,28 +56,19 @@ async function run(options: ServerOptions): Promise<void> {
   const bound = await bind(listener, options);
   await openStore(store, options);
 
-  const house = new House({
-    backbone: new LocalBackbone(store),
-    wall: Date.now,
-    onBug: (error) => log('error', 'bug', { stack: (error as Error)?.stack ?? String(error) }),
-  });
+  const house = new House({ backbone: new LocalBackbone(store), wall: Date.now, onBug });
   let stopping = false;
-  const stop = (reason: string): void => {
-    if (stopping) process.exit(1);
+  stop = (reason) => {
+    if (stopping) return;
     stopping = true;
     log('info', 'stopping', { reason });
     house.close(reason);
+    const saved = Promise.race([store.close(), new Promise((resolve) => setTimeout(resolve, STORE_MS))]);
     listener
-      .stop(reason, STOP_MS)
-      .then(() => Promise.race([store.close(), new Promise((resolve) => setTimeout(resolve, STORE_MS))]))
+      .stop(STOP_MS, saved)
       .then(() => process.exit(0))
       .catch((error) => fail(1, `it did not end in order: ${(error as Error)?.stack ?? String(error)}`));
   };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
-  process.on('uncaughtException', (error) => log('error', 'bug', { stack: error.stack ?? String(error) }));
-  process.on('unhandledRejection', (error) => log('error', 'bug', { stack: (error as Error)?.stack ?? String(error) }));
-
   listener.serve(
     dialectTable({
       house,
@@ -72,8 +76,7 @@ async function run(options: ServerOptions): Promise<void> {
       advertise: options.advertise,
       kill: options.kill,
       udpIdleMs: options.udpIdleMs,
-      // a second KILL_SERVICE must not cut the first one's farewells short
-      stop: (reason) => stopping || stop(reason),
+      stop: (reason) => stop(reason),
       broadcast: () => listener.broadcast(),
     }),
   );

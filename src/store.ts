@@ -7,7 +7,7 @@ import { setImmediate, setTimeout } from 'node:timers';
 import { Worker } from 'node:worker_threads';
 import type { Change, PostColumns, PostRow } from './database.ts';
 import { HouseError } from './errors.ts';
-import type { Person, Post } from './rooms.ts';
+import type { Person, Post } from './events.ts';
 import type { FromWorker, ToWorker } from './store-worker.ts';
 
 export interface StoredRoom {

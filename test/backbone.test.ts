@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Backbone, LocalBackbone } from '../src/backbone.ts';
-import type { Draft, HouseEvent, Post } from '../src/rooms.ts';
+import type { Draft, HouseEvent, Post } from '../src/events.ts';
 import type { StoredRoom } from '../src/store.ts';
 import {
   chat,

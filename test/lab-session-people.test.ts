@@ -42,6 +42,18 @@ handles('may be several on one connection, which has one JOIN_ID', async () => {
   assert.is(lab.house.people, 0);
 });
 
+handles('take no more places than one person may: a hundred rooms', async () => {
+  const lab = openLab();
+  const port = new FakePort();
+  const session = lab.tcp.open(port);
+  for (let i = 0; i <= 100; i++) {
+    session.receive(bytes(join(`r${i}`, `n${i}`)), 0);
+    await settle();
+  }
+  assert.is(lab.house.people, 100);
+  assert.match(port.blocks.at(-1) ?? '', /^ERROR_CODE: 9\n[^\n]+\n$/);
+});
+
 handles('may be worn by several connections, and others are told of name~2', async () => {
   const lab = openLab();
   const tongue = new FakeTongue('irc');

@@ -304,16 +304,57 @@ bounds('the deadline is that of the one who was silent longest', async () => {
 
 bounds('there are at most 10,000 clients; those in no room make place', async () => {
   const { send, udp, port, house } = await open(openLab({}, openHouse({ people: 20_000, rooms: 20_000 })));
-  const from = { ip: ANN.ip, port: 1 };
-  for (let i = 1; i <= 9999; i++)
-    udp.receive(new TextEncoder().encode(join(`r${i}`, `n${i}`, ANN.ip, `${i}`)), from, i);
-  await send(from, join('', 'x', ANN.ip, '10000'), 10_000);
-  await send(from, join('r1', 'y', ANN.ip, '10001'), 10_001);
+  const at = (i: number) => ({ ip: `10.0.${i % 100}.1`, port: i });
+  const joinAt = (i: number, room: string) => join(room, `n${i}`, at(i).ip, `${i}`);
+  for (let i = 1; i <= 9999; i++) udp.receive(new TextEncoder().encode(joinAt(i, `r${i}`)), at(i), i);
+  await send(at(10_000), joinAt(10_000, ''), 10_000);
+  await send(at(10_001), joinAt(10_001, 'r1'), 10_001);
   assert.is(house.people, 1 + 10_000);
   port.take();
-  await send(from, join('r1', 'z', ANN.ip, '10002'), 10_002);
+  await send(at(10_002), joinAt(10_002, 'r1'), 10_002);
   assert.match(port.take().at(-1) as string, error(11));
-  await send(from, join('r1', 'n1', ANN.ip, '1'), 10_003);
+  await send(at(1), joinAt(1, 'r1'), 10_003);
   assert.match(port.take()[0] as string, /^JOINED/, 'who is here is served');
 });
+
+bounds('one host takes at most 250 places, and gives them back', async () => {
+  const { send, port, house } = await open();
+  for (let i = 1; i <= 251; i++) await send(ANN, join('r', `n${i}`, ANN.ip, `${i}`));
+  assert.is(house.people, 1 + 250);
+  assert.match(port.take(`${ANN.ip}:${ANN.port}`).at(-1) as string, error(11));
+  await send(ANN, `DISCONNECT: ${ANN.ip}\nPORT: 1\nCLIENT_NAME: n1\n`);
+  await send(ANN, join('r', 'late', ANN.ip, '300'));
+  assert.match(port.take(`${ANN.ip}:300`)[0] as string, /^JOINED/);
+});
+
+bounds('one client is in at most a hundred rooms, whatever its handles', async () => {
+  const { send, port, house } = await open();
+  for (let i = 0; i <= 100; i++) await send(ANN, join(`r${i}`, `n${i}`));
+  assert.is(house.people, 1 + 100);
+  assert.match(port.take().at(-1) as string, error(9));
+});
 bounds.run();
+
+const order = suite('lab over UDP: order');
+
+order('a LEFT does not overtake a CHAT that is not stored yet', async () => {
+  const test = await withAnn();
+  test.store.saving = 'held';
+  await test.send(ANN, say('hi'));
+  await test.send(ANN, leave());
+  assert.equal(test.port.take(), []);
+  test.store.release();
+  await settle();
+  assert.equal(test.port.take(), [chat('hi'), LEFT, chat('ann has left this chatroom.')]);
+});
+
+order('what waits behind it is bounded', async () => {
+  const test = await withAnn();
+  test.store.saving = 'held';
+  await test.send(ANN, say('hi'));
+  for (let i = 0; i < 1000; i++) await test.send(ANN, leave(77));
+  test.store.release();
+  await settle();
+  assert.is(test.port.take().length, 256);
+});
+order.run();

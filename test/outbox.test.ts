@@ -284,9 +284,25 @@ shut('gets what was said before, and nothing after', () => {
   port.send(bytes('4'));
   port.end();
   loop.turn();
-  assert.equal([port.sink.text, other.sink.text, port.seats.length], ['12', '13', 0]);
+  assert.equal([port.sink.text, other.sink.text, port.places.length], ['12', '13', 0]);
 });
 shut.run();
+
+const flood = suite('outbox: one port that is sent much in a turn');
+
+flood('is congested before the turn ends, and free again when the socket took it', () => {
+  const loop = new Loop();
+  const port = new TestPort(loop);
+  port.send(bytes('x'.repeat(1000)));
+  assert.equal(port.told, []);
+  port.send(bytes('x'));
+  port.send(bytes('x'));
+  assert.is(port.told.length, 1);
+  loop.turn();
+  assert.is(port.told.length, 2);
+  assert.is(port.sink.text.length, 1002);
+});
+flood.run();
 
 type Step =
   | { do: 'add' | 'remove' | 'append' | 'except'; room: number; port: number }

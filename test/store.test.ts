@@ -8,7 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Database } from '../src/database.ts';
-import type { Post } from '../src/rooms.ts';
+import type { Post } from '../src/events.ts';
 import { MAX_HISTORY, type StoredRoom, type StoreOptions, WorkerStore } from '../src/store.ts';
 import { program, refusal } from './fakes.ts';
 
