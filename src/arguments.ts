@@ -1,6 +1,6 @@
 // Layer 5. Command lines and environments, for both executables: cac reads them, this file says what is wrong.
 
-import { cac } from 'cac';
+import { type CAC, type Command, cac } from 'cac';
 import { VERSION } from './version.ts';
 
 /** Bad arguments: shown in one line, exit status 2. */
@@ -16,11 +16,20 @@ export interface OptionRow {
   readonly repeats?: boolean;
 }
 
+export interface WordRow {
+  /** As in the usage, without brackets. */
+  readonly word: string;
+  readonly help: string;
+  readonly shownDefault?: string;
+}
+
 export interface CommandLine {
   readonly name: string;
-  /** As cac writes it: `<port>`, or `lab [host] [port]`. */
+  /** As cac writes it: `<port>`, or `lab [host] [port]`. One that is required may come from the environment. */
   readonly usage: string;
   readonly about: string;
+  /** The words of the usage that need explaining. */
+  readonly words?: readonly WordRow[];
   readonly options: readonly OptionRow[];
   readonly examples: readonly string[];
 }
@@ -42,46 +51,98 @@ export function readCommandLine(
 ): Given | undefined {
   const cli = cac(line.name);
   const command = cli.command(line.usage, line.about);
-  for (const { flag, help, shownDefault } of line.options) {
-    command.option(flag, shownDefault === undefined ? help : `${help} (default: ${shownDefault})`);
-  }
+  for (const { flag, help, shownDefault } of line.options) command.option(flag, withDefault(help, shownDefault));
   for (const example of line.examples) command.example(`  ${example}`);
-  cli.help((sections) => [
-    ...sections.filter(({ title }) => title !== 'Commands' && !title?.startsWith('For more info')),
-    { title: 'Environment', body: '  Each option also as PARLEY_NAME, such as PARLEY_LOG_LEVEL' },
-  ]);
+  cli.help((sections) => helpSections(line, sections));
   cli.version(VERSION);
   const { args, options } = cli.parse(['', '', ...argv.map(protect)], { run: false });
   // cac prints the version only where no command is named
   if (options.version && !options.help && cli.matchedCommandName) cli.outputVersion();
   if (options.help || options.version) return undefined;
-  if (!cli.matchedCommand) throw new UsageError(`unknown command ${JSON.stringify(argv[0])}`);
-  try {
-    command.checkUnknownOptions();
-    command.checkOptionValue();
-    command.checkUnusedArgs();
-  } catch (error) {
-    throw new UsageError((error as Error).message.replaceAll('`', '').replaceAll('\0', ''));
+  if (!cli.matchedCommand) throw new UsageError(`there is no command ${JSON.stringify(argv[0])}`);
+  const words = args.map(unprotect);
+  checkOptions(cli, command, options);
+  checkCount(words, command.args.length);
+  return given(line, words, options, env);
+}
+
+type Section = Parameters<Exclude<Parameters<CAC['help']>[0], undefined>>[0][number];
+
+function helpSections(line: CommandLine, sections: readonly Section[]): Section[] {
+  const { words = [] } = line;
+  const width = Math.max(...words.map(({ word }) => word.length));
+  const rows = words.map(
+    ({ word, help, shownDefault }) => `  ${word.padEnd(width)}  ${withDefault(help, shownDefault)}`,
+  );
+  return sections
+    .filter(({ title }) => title !== 'Commands' && !title?.startsWith('For more info'))
+    .flatMap((section) => {
+      if (section.title !== 'Usage') return [section];
+      return [
+        section,
+        { body: line.about },
+        ...(rows.length > 0 ? [{ title: 'Arguments', body: rows.join('\n') }] : []),
+      ];
+    })
+    .concat({ title: 'Environment', body: `  ${environmentHelp(line)}` });
+}
+
+function withDefault(help: string, shownDefault: string | undefined): string {
+  return shownDefault === undefined ? help : `${help} (default: ${shownDefault})`;
+}
+
+/** With an example that shows how a dash is written, if there is one. */
+function environmentHelp({ usage, options }: CommandLine): string {
+  const names = options.map(({ flag }) => /^--([\w-]+)/.exec(flag)?.[1] ?? '');
+  const example = names.find((name) => name.includes('-')) ?? names[0] ?? '';
+  const words = requiredWords(usage).map((word) => `, <${word}> as ${variable(word)}`);
+  return `Each option also as a variable: --${example} as ${variable(example)}${words.join('')}`;
+}
+
+function requiredWords(usage: string): string[] {
+  return [...usage.matchAll(/<([\w-]+)>/g)].map(([, word = '']) => word);
+}
+
+function variable(name: string): string {
+  return `PARLEY_${name.replaceAll('-', '_').toUpperCase()}`;
+}
+
+function checkOptions(cli: CAC, command: Command, options: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (name === '--') continue;
+    const flag = name.length > 1 ? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}` : `-${name}`;
+    const option = command.hasOption(name) ?? cli.globalCommand.hasOption(name);
+    if (!option) throw new UsageError(`there is no option ${flag}`);
+    if (option.required && [value].flat().some((one) => typeof one !== 'string')) {
+      throw new UsageError(`${flag} needs a value`);
+    }
   }
-  return given(line, args.map(unprotect), options, env);
+}
+
+function checkCount(words: readonly string[], most: number): void {
+  const extra = words.slice(most);
+  if (extra.length === 0) return;
+  const count = extra.length === 1 ? 'one argument' : `${extra.length} arguments`;
+  throw new UsageError(`${count} too many: ${extra.join(' ')}`);
 }
 
 function given(
   line: CommandLine,
-  words: readonly string[],
+  typed: readonly string[],
   options: Readonly<Record<string, unknown>>,
   env: Readonly<Record<string, string | undefined>>,
 ): Given {
   const all = (option: string): string[] => {
     const value = options[option.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
     if (value !== undefined && value !== false) return [value].flat().map((one) => unprotect(String(one)));
-    const fromEnv = env[`PARLEY_${option.replaceAll('-', '_').toUpperCase()}`];
+    const fromEnv = env[variable(option)];
     if (fromEnv === undefined || fromEnv === '') return [];
     const repeats = line.options.find(({ flag }) => flag.includes(`--${option} `))?.repeats;
     return repeats ? fromEnv.split(',').map((one) => one.trim()) : [fromEnv];
   };
+  const missing = requiredWords(line.usage).slice(typed.length);
   return {
-    words,
+    words: [...typed, ...missing.map((word) => env[variable(word)] ?? '')],
     all,
     one: (option) => all(option).at(-1),
     has: (option) => !['', '0', 'false', 'no', undefined].includes(all(option).at(-1)),

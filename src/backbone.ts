@@ -18,6 +18,9 @@ export interface Backbone {
   release(key: string): void;
   /** The room of that key, made under `name` when there is none. */
   openRoom(key: string, name: string, at: number): Promise<StoredRoom>;
+  /** It is not needed for now; `openRoom` brings it back as it was. */
+  restRoom(key: string): void;
+  /** It never was. */
   forgetRoom(key: string): void;
   /** The room's number in a dialect that has numbers for rooms, given on first use. */
   refOf(key: string, dialect: string): Promise<number>;
@@ -33,19 +36,21 @@ export class LocalBackbone implements Backbone {
   readonly #store: Store;
   readonly #names = new Set<string>();
   readonly #rooms = new Map<string, StoredRoom>();
-  readonly #nextRef = new Map<string, number>();
-  #nextRoom = 1;
+  readonly #nextRef: Map<string, number>;
+  #nextRoom: number;
+  /** How many rooms are in the store alone. */
+  #resting: number;
   #lastPost: number;
   #hear: (event: HouseEvent) => void = () => {};
 
   constructor(store: Store) {
     this.#store = store;
-    this.#lastPost = store.lastPost;
-    for (const room of store.rooms) {
-      this.#rooms.set(room.key, room);
-      this.#nextRoom = Math.max(this.#nextRoom, room.id + 1);
-      for (const [dialect, ref] of room.refs) this.#nextRef.set(dialect, Math.max(this.#refAfter(dialect), ref + 1));
-    }
+    const { lastPost, lastRoom, lastRefs, resting } = store.start;
+    this.#lastPost = lastPost;
+    this.#nextRoom = lastRoom + 1;
+    this.#nextRef = new Map([...lastRefs].map(([dialect, ref]) => [dialect, ref + 1]));
+    this.#resting = resting;
+    for (const room of store.rooms) this.#rooms.set(room.key, room);
   }
 
   rooms(): Iterable<StoredRoom> {
@@ -67,12 +72,17 @@ export class LocalBackbone implements Backbone {
   }
 
   async openRoom(key: string, name: string, at: number): Promise<StoredRoom> {
-    const known = this.#rooms.get(key);
+    const known = this.#rooms.get(key) ?? (await this.#wake(key));
     if (known) return known;
+    if (this.#store.isFull) throw new HouseError('full', 'too much is waiting to be written');
     const room: StoredRoom = { id: this.#nextRoom++, key, name, made: at, used: false, refs: new Map() };
     this.#rooms.set(key, room);
     this.#store.addRoom(room);
     return room;
+  }
+
+  restRoom(key: string): void {
+    if (this.#rooms.delete(key)) this.#resting++;
   }
 
   forgetRoom(key: string): void {
@@ -86,7 +96,8 @@ export class LocalBackbone implements Backbone {
     const room = this.#room(key);
     const known = room.refs.get(dialect);
     if (known !== undefined) return known;
-    const ref = this.#refAfter(dialect);
+    if (this.#store.isFull) throw new HouseError('full', 'too much is waiting to be written');
+    const ref = this.#nextRef.get(dialect) ?? 0;
     this.#nextRef.set(dialect, ref + 1);
     room.refs.set(dialect, ref);
     this.#store.addRef(room.id, dialect, ref);
@@ -110,8 +121,15 @@ export class LocalBackbone implements Backbone {
     return this.#store.history(room, limit, before);
   }
 
-  #refAfter(dialect: string): number {
-    return this.#nextRef.get(dialect) ?? 0;
+  async #wake(key: string): Promise<StoredRoom | undefined> {
+    if (this.#resting === 0) return undefined;
+    const found = await this.#store.findRoom(key);
+    // while the store was asked somebody else may have brought it back, or made it
+    const known = this.#rooms.get(key);
+    if (known || !found) return known;
+    this.#resting--;
+    this.#rooms.set(key, found);
+    return found;
   }
 
   #room(key: string): StoredRoom {

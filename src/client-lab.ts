@@ -15,6 +15,12 @@ export interface Callback {
   readonly port: string;
 }
 
+/** A room, and the name worn in it. */
+interface Seat {
+  readonly room: string;
+  readonly name: string;
+}
+
 interface Command {
   readonly usage: string;
   readonly help: string;
@@ -41,10 +47,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 export class LabFace implements Face<ClientRequest> {
   readonly #callback: Callback;
   #name: string;
-  /** The rooms it is in, by ROOM_REF, with their names. */
-  readonly #rooms = new Map<string, string>();
-  /** ... and those it was in: its own farewell comes after LEFT. */
-  readonly #names = new Map<string, string>();
+  /** The rooms it is in, by ROOM_REF. */
+  readonly #rooms = new Map<string, Seat>();
+  /** The names of these, and of those it was in: its own farewell comes after LEFT. */
+  readonly #roomNames = new Map<string, string>();
   #current: string | undefined;
   #joinId = '0';
   /** The answer that typed lines wait for. */
@@ -60,12 +66,16 @@ export class LabFace implements Face<ClientRequest> {
   }
 
   get prompt(): string {
-    return `${(this.#current && this.#rooms.get(this.#current)) ?? 'lab'}> `;
+    return `${(this.#current && this.#rooms.get(this.#current)?.room) ?? 'lab'}> `;
   }
 
   /** Typed lines are piling up: no more of them for now. */
   get isWaiting(): boolean {
     return this.#typed.length > 0;
+  }
+
+  get isAwaiting(): boolean {
+    return this.#awaited !== undefined || this.#leaving;
   }
 
   line(text: string): Action[] {
@@ -80,7 +90,7 @@ export class LabFace implements Face<ClientRequest> {
   }
 
   received(reply: LabReply): Action[] {
-    const actions = this.#show(reply);
+    const actions = this.#show(printableReply(reply));
     if (reply.kind === this.#awaited) this.#awaited = undefined;
     return [...actions, ...this.#runTyped()];
   }
@@ -93,9 +103,12 @@ export class LabFace implements Face<ClientRequest> {
 
   /** What Tab can make of the beginning of a line. */
   complete(line: string): string[] {
-    const whole = Object.keys(COMMANDS).map((name) => `/${name} `);
-    const rooms = ['/leave ', '/room '].flatMap((start) => [...this.#rooms.values()].map((room) => start + room));
-    return [...whole, ...rooms].filter((candidate) => line.startsWith('/') && candidate.startsWith(line));
+    const [, command] = /^\/(leave|room) /.exec(line) ?? [];
+    const candidates =
+      command === undefined
+        ? Object.keys(COMMANDS).map((name) => `/${name} `)
+        : [...this.#rooms.values()].map(({ room }) => `/${command} ${room}`);
+    return candidates.filter((candidate) => line !== '' && candidate.startsWith(line));
   }
 
   // --- commands ------------------------------------------------------------------------------------------
@@ -110,7 +123,7 @@ export class LabFace implements Face<ClientRequest> {
     const ref = room === '' ? this.#current : this.#refOf(room);
     if (ref === undefined) return [note(room === '' ? 'You are in no room.' : `You are not in ${room}.`)];
     this.#awaited = 'left';
-    return [send({ kind: 'leave', ref, joinId: this.#joinId, name: this.#name })];
+    return [send({ kind: 'leave', ref, joinId: this.#joinId, name: this.#nameIn(ref) })];
   }
 
   turnTo(room: string): Action[] {
@@ -121,7 +134,7 @@ export class LabFace implements Face<ClientRequest> {
   }
 
   listRooms(): Action[] {
-    const rooms = [...this.#rooms].map(([ref, name]) => `${ref === this.#current ? '* ' : '  '}${name}`);
+    const rooms = [...this.#rooms].map(([ref, { room }]) => `${ref === this.#current ? '* ' : '  '}${room}`);
     return [note(rooms.length > 0 ? rooms.join('\n') : 'You are in no room.')];
   }
 
@@ -132,8 +145,10 @@ export class LabFace implements Face<ClientRequest> {
   }
 
   say(text: string): Action[] {
-    if (this.#current === undefined) return [note('You are in no room: /join ROOM first.')];
-    return [send({ kind: 'chat', ref: this.#current, joinId: this.#joinId, name: this.#name, text })];
+    if (text === '') return [usage('say')];
+    const ref = this.#current;
+    if (ref === undefined) return [note('You are in no room: /join ROOM first.')];
+    return [send({ kind: 'chat', ref, joinId: this.#joinId, name: this.#nameIn(ref), text })];
   }
 
   helo(text: string): Action[] {
@@ -179,42 +194,43 @@ export class LabFace implements Face<ClientRequest> {
     switch (reply.kind) {
       case 'helo': {
         const { line, ip, port, studentId } = reply;
-        const echo = printable(new TextDecoder().decode(line));
-        return [
-          { kind: 'print', tone: 'plain', text: printable(`${echo}\nIP:${ip}\nPort:${port}\nStudentID:${studentId}`) },
-        ];
+        const text = `${new TextDecoder().decode(line)}\nIP:${ip}\nPort:${port}\nStudentID:${studentId}`;
+        return [{ kind: 'print', tone: 'plain', text }];
       }
       case 'joined':
-        this.#rooms.set(reply.ref, printable(reply.room));
-        this.#names.set(reply.ref, printable(reply.room));
+        // who enters a room again keeps the name worn there
+        if (!this.#rooms.has(reply.ref)) this.#rooms.set(reply.ref, { room: reply.room, name: this.#name });
+        this.#roomNames.set(reply.ref, reply.room);
         this.#current = reply.ref;
         this.#joinId = reply.joinId;
-        return [
-          note(`You are in ${printable(reply.room)} (ROOM_REF ${reply.ref}, JOIN_ID ${reply.joinId}).`),
-          this.#prompt(),
-        ];
+        return [note(`You are in ${reply.room} (ROOM_REF ${reply.ref}, JOIN_ID ${reply.joinId}).`), this.#prompt()];
       case 'left': {
-        const room = this.#nameOf(reply.ref);
+        const room = this.#roomName(reply.ref);
         this.#rooms.delete(reply.ref);
         if (this.#current === reply.ref) this.#current = [...this.#rooms.keys()].at(-1);
         return [note(`You have left ${room}.`), this.#prompt()];
       }
       case 'chat':
-        return [this.#chat(reply.ref, printable(reply.name), printable(reply.text))];
+        return [this.#chat(reply.ref, reply.name, reply.text)];
       case 'error':
-        return [{ kind: 'exit', status: 1, error: `ERROR_CODE ${printable(`${reply.code}: ${reply.description}`)}` }];
+        return [{ kind: 'exit', status: 1, error: `ERROR_CODE ${reply.code}: ${reply.description}` }];
     }
   }
 
   #chat(ref: string, who: string, text: string): Action {
-    const room = this.#nameOf(ref);
+    const room = this.#roomName(ref);
     const announces = text === `${who} has joined this chatroom.` || text === `${who} has left this chatroom.`;
     if (announces) return note(`[${room}] ${text}`);
     return { kind: 'print', tone: 'chat', who, text: `[${room}] ${who}: ${text.replaceAll('\n', '\n  ')}` };
   }
 
-  #nameOf(ref: string): string {
-    return this.#names.get(ref) ?? ref;
+  #roomName(ref: string): string {
+    return this.#roomNames.get(ref) ?? ref;
+  }
+
+  /** One's own name in a room. */
+  #nameIn(ref: string): string {
+    return this.#rooms.get(ref)?.name ?? this.#name;
   }
 
   #prompt(): Action {
@@ -222,7 +238,7 @@ export class LabFace implements Face<ClientRequest> {
   }
 
   #refOf(room: string): string | undefined {
-    for (const [ref, name] of this.#rooms) if (name.toLowerCase() === room.toLowerCase()) return ref;
+    for (const [ref, seat] of this.#rooms) if (seat.room.toLowerCase() === room.toLowerCase()) return ref;
     return this.#rooms.has(room) ? room : undefined;
   }
 }
@@ -242,6 +258,15 @@ function usage(name: string): Action {
 function helpText(): string {
   const rows = Object.values(COMMANDS).map((command) => `${command.usage.padEnd(16)}${command.help}`);
   return ['What you type is said in the room that the prompt shows. Commands:', ...rows].join('\n');
+}
+
+/** Every reply passes through here before anything is made of it. */
+function printableReply(reply: LabReply): LabReply {
+  const fields = Object.entries(reply).map(([field, value]: [string, string | Uint8Array]) => [
+    field,
+    typeof value === 'string' ? printable(value) : encodeText(printable(new TextDecoder().decode(value))),
+  ]);
+  return Object.fromEntries(fields);
 }
 
 /** What came from elsewhere can't move the cursor or change colours. */

@@ -55,14 +55,17 @@ function userName(): string {
   }
 }
 
-function exit(status: number, error?: string): never {
+/** When all that was written has gone out: a socket as stdout takes its time. */
+function exit(status: number, error?: string): void {
   if (error !== undefined) process.stderr.write(`parley-client: ${error}\n`);
-  process.exit(status);
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(status)));
 }
 
+// nobody reads on: `parley-client … | head`
+process.stdout.on('error', () => process.exit(1));
 try {
   main(process.argv.slice(2));
 } catch (error) {
-  if (error instanceof UsageError) exit(2, `${error.message} (see --help)`);
-  throw error;
+  if (!(error instanceof UsageError)) throw error;
+  exit(2, `${error.message} (see --help)`);
 }

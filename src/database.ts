@@ -8,8 +8,9 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 /** `PRLY`: tells our files from other SQLite files. */
 const APPLICATION_ID = 0x50524c59;
 const MEMORY = ':memory:';
-/** Without a file there is no disk to fill, so the oldest posts go. */
+/** Without a file there is only memory to fill, so the oldest posts go. */
 const MEMORY_POSTS = 100_000;
+const MEMORY_TEXT_BYTES = 64 * 1024 * 1024;
 
 /** Statements that lead from version i to i + 1. Never edited once released, only added to. */
 export const MIGRATIONS: readonly string[] = [
@@ -82,8 +83,12 @@ export class Database {
   readonly #addRef: StatementSync;
   readonly #dropRoom: StatementSync;
   readonly #addPost: StatementSync;
+  readonly #roomBy: Readonly<Record<'id' | 'key', StatementSync>>;
+  readonly #refsOf: StatementSync;
   readonly #postsBefore: StatementSync;
-  readonly #forgetPosts: StatementSync;
+  readonly #forgetOldest: StatementSync;
+  /** What a database in memory holds. */
+  #held = { posts: 0, bytes: 0 };
 
   /** Opens the file, or makes it; throws an Error whose message can be shown to the operator. */
   constructor(file: string, migrations: readonly string[] = MIGRATIONS) {
@@ -96,30 +101,44 @@ export class Database {
     this.#addRef = this.#db.prepare('INSERT INTO room_refs (room, dialect, ref) VALUES (?, ?, ?)');
     this.#dropRoom = this.#db.prepare('DELETE FROM rooms WHERE id = ?');
     this.#addPost = this.#db.prepare('INSERT INTO posts (id, room, at, name, dialect, text) VALUES (?, ?, ?, ?, ?, ?)');
+    const room = 'SELECT *, EXISTS (SELECT 1 FROM posts WHERE room = rooms.id) AS used FROM rooms';
+    this.#roomBy = {
+      id: this.#db.prepare(`${room} WHERE id = ?`),
+      key: this.#db.prepare(`${room} WHERE key = ?`),
+    };
+    this.#refsOf = this.#db.prepare('SELECT dialect, ref FROM room_refs WHERE room = ?');
     this.#postsBefore = this.#db.prepare(
       'SELECT id, at, name, dialect, text FROM posts WHERE room = ? AND id < ? ORDER BY id DESC LIMIT ?',
     );
-    this.#forgetPosts = this.#db.prepare('DELETE FROM posts WHERE id <= ?');
+    this.#forgetOldest = this.#db.prepare(
+      'DELETE FROM posts WHERE id = (SELECT min(id) FROM posts) RETURNING octet_length(text) AS bytes',
+    );
   }
 
-  rooms(): RoomRow[] {
-    const refs = new Map<number, Array<[string, number]>>();
-    for (const row of this.#db.prepare('SELECT room, dialect, ref FROM room_refs').all()) {
-      const room = Number(row.room);
-      const list = refs.get(room) ?? [];
-      list.push([String(row.dialect), Number(row.ref)]);
-      refs.set(room, list);
-    }
-    const used = 'EXISTS (SELECT 1 FROM posts WHERE posts.room = rooms.id) AS used';
-    const rows = this.#db.prepare(`SELECT id, key, name, made, ${used} FROM rooms ORDER BY id`).all();
-    return rows.map((row) => ({
-      id: Number(row.id),
-      key: String(row.key),
-      name: String(row.name),
-      made: Number(row.made),
-      used: row.used === 1,
-      refs: refs.get(Number(row.id)) ?? [],
-    }));
+  /** At most `most` rooms, those in which something was said last; in the order in which they were made. */
+  rooms(most = Number.MAX_SAFE_INTEGER): RoomRow[] {
+    const last = '(SELECT max(id) FROM posts WHERE room = rooms.id)';
+    const rows = this.#db.prepare(`SELECT id FROM rooms ORDER BY ${last} DESC NULLS LAST, id LIMIT ?`).all(most);
+    const ids = rows.map((row) => Number(row.id)).sort((a, b) => a - b);
+    return ids.map((id) => this.#room('id', id) as RoomRow);
+  }
+
+  findRoom(key: string): RoomRow | undefined {
+    return this.#room('key', key);
+  }
+
+  roomCount(): number {
+    return Number(this.#db.prepare('SELECT count(*) AS rooms FROM rooms').get()?.rooms);
+  }
+
+  lastRoom(): number {
+    return Number(this.#db.prepare('SELECT max(id) AS last FROM rooms').get()?.last ?? 0);
+  }
+
+  /** The highest number given in each dialect. */
+  lastRefs(): Array<[dialect: string, ref: number]> {
+    const rows = this.#db.prepare('SELECT dialect, max(ref) AS last FROM room_refs GROUP BY dialect').all();
+    return rows.map((row) => [String(row.dialect), Number(row.last)]);
   }
 
   lastPost(): number {
@@ -142,8 +161,9 @@ export class Database {
           text,
         );
       }
-      if (this.#inMemory && posts.id.length > 0) this.#forgetPosts.run((posts.id.at(-1) as number) - MEMORY_POSTS);
+      const held = this.#inMemory ? this.#forgetTooMuch(posts) : this.#held;
       this.#db.exec('COMMIT');
+      this.#held = held;
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
@@ -164,6 +184,24 @@ export class Database {
 
   close(): void {
     this.#db.close();
+  }
+
+  /** In memory, the oldest posts make room for those that were added. Says what is held then. */
+  #forgetTooMuch(added: PostColumns): { posts: number; bytes: number } {
+    let posts = this.#held.posts + added.id.length;
+    let bytes = added.text.reduce((sum, text) => sum + Buffer.byteLength(text), this.#held.bytes);
+    for (; posts > MEMORY_POSTS || bytes > MEMORY_TEXT_BYTES; posts--) {
+      bytes -= Number(this.#forgetOldest.get()?.bytes);
+    }
+    return { posts, bytes };
+  }
+
+  #room(by: 'id' | 'key', value: number | string): RoomRow | undefined {
+    const row = this.#roomBy[by].get(value);
+    if (!row) return undefined;
+    const id = Number(row.id);
+    const refs = this.#refsOf.all(id).map((ref): [string, number] => [String(ref.dialect), Number(ref.ref)]);
+    return { id, key: String(row.key), name: String(row.name), made: Number(row.made), used: row.used === 1, refs };
   }
 
   #apply(change: Change): void {

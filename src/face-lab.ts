@@ -13,11 +13,17 @@ import { encodeRequest, LabReplyDecoder } from './wire-lab.ts';
 
 /** A reply that lacks its last newline is complete after this much silence. */
 const LULL_MS = 500;
+const HOST = 'localhost';
+const PORT = '5000';
 
 export const LAB_LINE: CommandLine = {
   name: 'parley-client',
   usage: 'lab [host] [port]',
-  about: 'Talk to a HELO / JOIN_CHATROOM server',
+  about: 'Talk to a HELO / JOIN_CHATROOM server; type /help for the commands',
+  words: [
+    { word: 'host', help: 'Where the server is', shownDefault: HOST },
+    { word: 'port', help: 'Its port', shownDefault: PORT },
+  ],
   options: [
     { flag: '--name <name>', help: 'Your name in the rooms you enter', shownDefault: 'your user name' },
     { flag: '--room <room>', help: 'Enter this room at once' },
@@ -33,8 +39,8 @@ interface Server {
 
 export function openLab(given: Given, userName: string, exit: Exit): void {
   const server = {
-    host: given.words[0] ?? 'localhost',
-    port: wholeNumber('PORT', given.words[1] ?? '5000', 1, 65_535),
+    host: given.words[0] ?? HOST,
+    port: wholeNumber('PORT', given.words[1] ?? PORT, 1, 65_535),
   };
   const name = given.one('name') ?? userName;
   const start = (face: LabFace, player: Player<ClientRequest>): void => {
@@ -62,7 +68,8 @@ function openTcp(server: Server, name: string, start: Start, exit: Exit): void {
     }
   };
   socket.on('connect', () => {
-    player = new Player(face, exit, (request) => socket.write(encodeRequest(request)));
+    const wire = { server: nameOf(server), send: (request: ClientRequest) => socket.write(encodeRequest(request)) };
+    player = new Player(face, wire, exit);
     start(face, player);
   });
   socket.on('data', (bytes: Uint8Array) => {
@@ -76,7 +83,10 @@ function openTcp(server: Server, name: string, start: Start, exit: Exit): void {
     }, LULL_MS);
   });
   socket.on('drain', () => player?.resume());
-  socket.on('error', (error) => (player ? player.play(face.closed(error.message)) : exit(1, explain(server, error))));
+  socket.on('error', (error) => {
+    const reason = explain(server, error);
+    return player ? player.play(face.closed(reason)) : exit(1, reason);
+  });
   socket.on('close', () => {
     decoder.end();
     readReplies();
@@ -101,34 +111,49 @@ async function openUdp(server: Server, name: string, start: Start, exit: Exit): 
   const link = new LabUdpLink();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
+  const failed = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== 'ECONNREFUSED') return player.play(face.closed(explain(server, error)));
+    link.refused();
+    pump();
+  };
   const pump = (): void => {
+    // one that can't be sent is one that was lost
     for (let bytes = link.next(); bytes; bytes = link.next()) socket.send(bytes, () => {});
     if (link.ended === 'left') player.play(face.closed());
-    if (link.ended === 'no answer')
-      player.play(face.closed(`${server.host} port ${server.port} does not answer over UDP`));
+    if (link.ended === 'refused') player.play(face.closed(explain(server, { code: 'ECONNREFUSED' })));
+    if (link.ended === 'no answer') player.play(face.closed(`${nameOf(server)} does not answer over UDP`));
     clearTimeout(timer);
     if (link.deadline() === Number.POSITIVE_INFINITY) return;
-    timer = setTimeout(() => {
-      link.tick(performance.now());
-      pump();
-    }, link.deadline() - performance.now());
+    timer = setTimeout(
+      () => {
+        link.tick(performance.now());
+        pump();
+      },
+      Math.max(0, link.deadline() - performance.now()),
+    );
   };
-  const player: Player<ClientRequest> = new Player(face, exit, (request) => {
+  const send = (request: ClientRequest): boolean => {
     link.send(request, performance.now());
     pump();
     return true;
-  });
+  };
+  const player: Player<ClientRequest> = new Player(face, { server: nameOf(server), send }, exit);
   socket.on('message', (bytes) => {
     const reply = link.input(bytes, performance.now());
     if (reply) player.play(face.received(reply));
     pump();
   });
-  socket.on('error', (error) => player.play(face.closed(error.message)));
+  socket.on('error', failed);
   start(face, player);
 }
 
-function explain({ host, port }: Server, { code, message }: NodeJS.ErrnoException): string {
-  if (code === 'ECONNREFUSED') return `no server answers on ${host} port ${port}`;
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `there is no host ${host}`;
-  return `can't reach ${host} port ${port}: ${message}`;
+function nameOf({ host, port }: Server): string {
+  return `${host} port ${port}`;
+}
+
+function explain(server: Server, { code, message }: Partial<NodeJS.ErrnoException>): string {
+  if (code === 'ECONNREFUSED') return `no server answers on ${nameOf(server)}`;
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `there is no host ${server.host}`;
+  if (code === 'ECONNRESET' || code === 'EPIPE') return 'the server has closed the connection';
+  return `can't reach ${nameOf(server)}: ${message}`;
 }

@@ -11,6 +11,8 @@ export interface Face<Request> {
   readonly prompt: string;
   /** Typed lines are piling up: no more of them for now. */
   readonly isWaiting: boolean;
+  /** An answer, or the end of the connection, is due. */
+  readonly isAwaiting: boolean;
   line(text: string): Action<Request>[];
   inputEnded(): Action<Request>[];
   /** What Tab can make of the beginning of a line. */

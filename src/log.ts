@@ -1,5 +1,6 @@
 // Layer 0. The log: one line for each event on stderr, for people (`text`) or for programs (`json`).
-// What peers can cause without end is limited: each event at most BURST lines in a while, then a count.
+// What peers can cause without end is limited: each event at most BURST lines in a while. How many more
+// there were is told when the event comes again after that; those of the last burst are not told.
 // Pure: where lines go and what time it is are handed in.
 
 export const LEVELS = ['error', 'warn', 'info', 'debug'] as const;

@@ -3,6 +3,10 @@
 import { HouseError } from './errors.ts';
 
 export const MAX_NAME_CHARS = 64;
+/** A name may be written with this many, as letters and marks apart; more are not normalised, for that takes long. */
+const MAX_WRITTEN_CHARS = 4 * MAX_NAME_CHARS;
+/** The key of all that is longer: no name has a control character. */
+const NO_NAME = '\0';
 
 /** Control and unpaired characters, line separators, and those that turn the direction of text around. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -14,6 +18,7 @@ const RESERVED: ReadonlySet<string> = new Set(['server', 'all', 'root', 'me']);
 
 /** The same for all spellings of one name: without case, width and invisible characters. */
 export function nameKey(name: string): string {
+  if (name.length > MAX_WRITTEN_CHARS) return NO_NAME;
   return name.normalize('NFKC').replace(INVISIBLE, '').toLowerCase().normalize('NFC');
 }
 
@@ -36,9 +41,10 @@ export function alias(name: string, n: number): string {
 }
 
 function check(name: string, code: 'bad-name' | 'bad-room', what: string): string {
-  const fit = name.trim().normalize('NFC');
-  if (fit === '' || nameKey(fit).trim() === '') throw new HouseError(code, `${what} is missing`);
+  const written = name.trim();
+  const fit = written.length > MAX_WRITTEN_CHARS ? written : written.normalize('NFC');
   if (fit.length > MAX_NAME_CHARS) throw new HouseError(code, `${what} has at most ${MAX_NAME_CHARS} characters`);
+  if (nameKey(fit).trim() === '') throw new HouseError(code, `${what} is missing`);
   if (UNFIT.test(fit)) throw new HouseError(code, `${what} has no control characters`);
   return fit;
 }

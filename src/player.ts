@@ -1,23 +1,35 @@
 // Layer 5. Carries out what a face wants: on the screen, on the wire, at the end.
 
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { Action, Face } from './face.ts';
 import { openScreen, type Screen } from './terminal.ts';
 
-/** Ends the program; an error is shown in one line. */
-export type Exit = (status: number, error?: string) => never;
+/** After this much waiting for an answer the person is told that none has come. */
+const PATIENCE_MS = 10_000;
+
+/** Ends the program, soon; an error is shown in one line. */
+export type Exit = (status: number, error?: string) => void;
+
+export interface Wire<Request> {
+  /** Who is at the other end, as a person would name it. */
+  readonly server: string;
+  /** False when no more should be sent until `resume`. */
+  send(request: Request): boolean;
+}
 
 export class Player<Request> {
   readonly #face: Face<Request>;
+  readonly #wire: Wire<Request>;
   readonly #exit: Exit;
-  readonly #send: (request: Request) => boolean;
   readonly #screen: Screen;
   #paused = false;
+  #over = false;
+  #patience: ReturnType<typeof setTimeout> | undefined;
 
-  /** `send` returns false when no more should be sent until `resume`. */
-  constructor(face: Face<Request>, exit: Exit, send: (request: Request) => boolean) {
+  constructor(face: Face<Request>, wire: Wire<Request>, exit: Exit) {
     this.#face = face;
+    this.#wire = wire;
     this.#exit = exit;
-    this.#send = send;
     this.#screen = openScreen(face.prompt, {
       line: (text) => this.play(face.line(text)),
       ended: () => this.play(face.inputEnded()),
@@ -26,9 +38,12 @@ export class Player<Request> {
   }
 
   play(actions: readonly Action<Request>[]): void {
+    if (this.#over) return;
     for (const action of actions) this.#perform(action);
+    const sends = actions.some(({ kind }) => kind === 'send');
     if (this.#face.isWaiting) this.#pause();
-    else if (!actions.some(({ kind }) => kind === 'send')) this.resume();
+    else if (!sends) this.resume();
+    this.#watch(sends);
   }
 
   resume(): void {
@@ -42,16 +57,28 @@ export class Player<Request> {
     this.#screen.pause();
   }
 
+  /** While an answer is awaited nothing is sent: what is sent begins a new wait, or none. */
+  #watch(sends: boolean): void {
+    const awaits = this.#face.isAwaiting && !this.#over;
+    if (sends || !awaits) clearTimeout(this.#patience);
+    if (!sends || !awaits) return;
+    this.#patience = setTimeout(
+      () => this.#screen.print(`no answer yet from ${this.#wire.server}`, 'note'),
+      PATIENCE_MS,
+    );
+  }
+
   #perform(action: Action<Request>): void {
     switch (action.kind) {
       case 'send':
-        if (!this.#send(action.request)) this.#pause();
+        if (!this.#wire.send(action.request)) this.#pause();
         return;
       case 'print':
         return this.#screen.print(action.text, action.tone, action.who);
       case 'prompt':
         return this.#screen.setPrompt(action.text);
       case 'exit':
+        this.#over = true;
         this.#screen.close();
         return this.#exit(action.status, action.error);
     }

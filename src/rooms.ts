@@ -113,7 +113,7 @@ export class House {
   readonly #members = new Map<string, Member>();
   /** For each name that is worn under aliases: how many wear it, and the last alias number given. */
   readonly #worn = new Map<string, { wearers: number; last: number }>();
-  /** Rooms in which something was said: these are never forgotten. */
+  /** Rooms in which something was said. */
   readonly #used = new Set<string>();
   #nextId = 1;
   /** Under way: they count, or many at once would pass the limits. */
@@ -170,7 +170,7 @@ export class House {
     const key = nameKey(asked);
     const known = this.#rooms.get(key);
     if (known) return known;
-    if (this.#rooms.size + this.#opening >= this.limits.rooms) this.#forgetOne();
+    if (this.#rooms.size + this.#opening >= this.limits.rooms) this.#makePlace();
     this.#opening++;
     try {
       const record = await this.#backbone.openRoom(key, asked, this.#wall());
@@ -254,7 +254,14 @@ export class House {
     if (event.kind === 'left') {
       room.people.delete(event.who.id);
       room.unseat(event.who.id);
+      if (room.people.size === 0) this.#emptied(room);
     }
+  }
+
+  /** Rooms stand in the order in which they were left, for `#makePlace`. */
+  #emptied(room: Room): void {
+    this.#rooms.delete(room.key);
+    this.#rooms.set(room.key, room);
   }
 
   async #claim(asked: string, as: 'exactly' | 'aliased'): Promise<string> {
@@ -306,13 +313,15 @@ export class House {
     return refs;
   }
 
-  /** Makes place for a room: one that is empty and in which nothing was ever said goes. */
-  #forgetOne(): void {
+  /** Makes place for a room: of those that are empty, the one that has been so for longest goes. */
+  #makePlace(): void {
     for (const room of this.#rooms.values()) {
-      if (room.people.size > 0 || this.#used.has(room.key)) continue;
+      if (room.people.size > 0) continue;
       this.#rooms.delete(room.key);
       for (const [dialect, ref] of room.refs) this.#byRef.get(dialect)?.delete(ref);
-      this.#backbone.forgetRoom(room.key);
+      // what was said is kept, and comes back with the room
+      if (this.#used.delete(room.key)) this.#backbone.restRoom(room.key);
+      else this.#backbone.forgetRoom(room.key);
       return;
     }
     throw new HouseError('full', `the server has its ${this.limits.rooms} rooms`);

@@ -9,7 +9,7 @@ import { dialectTable } from './dialects.ts';
 import { Listener, type Listening } from './listen.ts';
 import { createLog } from './log.ts';
 import { readServerOptions, type ServerOptions } from './options.ts';
-import { House } from './rooms.ts';
+import { DEFAULT_LIMITS, House } from './rooms.ts';
 import { WorkerStore } from './store.ts';
 
 /** Everything that is queued has this long to go out when the server ends. */
@@ -49,8 +49,10 @@ async function run(options: ServerOptions): Promise<void> {
 
   // its thread starts while the ports are bound
   const store = new WorkerStore({
-    onTrouble: (reason) =>
-      reason === undefined ? log('info', 'store works again') : log('error', 'messages are not kept', { reason }),
+    onTrouble: (reason, lost) => {
+      if (reason === undefined) log('warn', 'messages are kept again', { lost });
+      else log('error', 'messages are not kept', { reason });
+    },
   });
   const listener = new Listener({ host: options.host, sendqBytes: options.sendqBytes, log });
   const bound = await bind(listener, options);
@@ -99,7 +101,7 @@ async function bind(listener: Listener, options: ServerOptions): Promise<Listeni
 async function openStore(store: WorkerStore, { data, makeDirectory }: ServerOptions): Promise<void> {
   try {
     if (makeDirectory && data !== ':memory:') mkdirSync(path.dirname(data), { recursive: true, mode: 0o700 });
-    await store.open(data);
+    await store.open(data, DEFAULT_LIMITS.rooms);
   } catch (error) {
     fail(1, `${(error as Error).message} (--data chooses another file)`);
   }

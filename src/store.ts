@@ -1,14 +1,15 @@
 // Layer 2. What is kept: rooms, their numbers, posts. SQLite runs in a thread of its own (store-worker.ts);
 // this side gathers what is to be written and hands it over in groups a few milliseconds apart, so that a
 // burst costs one fsync and chat never waits for the disk. All that waits is bounded: posts that come while
-// too many are unwritten are not kept (and whoever waits for an acknowledgement gets none).
+// too many are unwritten are not kept (and whoever waits for an acknowledgement gets none), and rooms and
+// numbers are refused.
 
 import { setImmediate, setTimeout } from 'node:timers';
 import { Worker } from 'node:worker_threads';
-import type { Change, PostColumns, PostRow } from './database.ts';
+import type { Change, PostColumns, PostRow, RoomRow } from './database.ts';
 import { HouseError } from './errors.ts';
 import type { Person, Post } from './events.ts';
-import type { FromWorker, ToWorker } from './store-worker.ts';
+import type { FromWorker, StoreStart, ToWorker } from './store-worker.ts';
 
 export interface StoredRoom {
   readonly id: number;
@@ -23,10 +24,17 @@ export interface StoredRoom {
 
 export interface Store {
   readonly rooms: readonly StoredRoom[];
-  readonly lastPost: number;
+  /** Where its numbers go on, and how many rooms it has besides. */
+  readonly start: StoreStart;
+  /** So much waits to be written that rooms and numbers are refused. */
+  readonly isFull: boolean;
+  /** Throws `full`. */
   addRoom(room: StoredRoom): void;
+  /** Throws `full`. */
   addRef(room: number, dialect: string, ref: number): void;
   dropRoom(room: number): void;
+  /** One that is not among `rooms`. */
+  findRoom(key: string): Promise<StoredRoom | undefined>;
   addPost(post: Post, room: number): void;
   /** Settles when the post is on disk; rejects with `not-saved`. */
   saved(postId: number): Promise<void>;
@@ -37,9 +45,10 @@ export interface Store {
 }
 
 export interface StoreOptions {
-  /** Told when writing fails (with the reason) and when it works again (undefined). */
-  readonly onTrouble: (reason: string | undefined) => void;
+  /** Told of trouble (the reason), and when it is over (undefined, and how many posts were not kept meanwhile). */
+  readonly onTrouble: (reason: string | undefined, lost: number) => void;
   readonly maxUnsaved?: number;
+  readonly maxChanges?: number;
 }
 
 /** Put in by build.mjs: the worker's code as a bundle. */
@@ -49,6 +58,9 @@ const GROUP_MS = 3;
 const RETRY_MS = 1000;
 const MAX_UNSAVED = 50_000;
 const MAX_UNSAVED_CHARS = 32 * 1024 * 1024;
+const MAX_CHANGES = 20_000;
+/** A trouble is over when less than this part of what may wait is waiting. */
+const RECOVERED = 1 / 2;
 const MAX_READS = 100;
 export const MAX_HISTORY = 1000;
 const CLOSE_MS = 5000;
@@ -58,6 +70,8 @@ interface Waiter {
   resolve(): void;
   reject(error: HouseError): void;
 }
+
+type ReadAnswer = FromWorker & { op: 'history' | 'room' };
 
 interface InFlight {
   readonly changes: Change[];
@@ -69,10 +83,11 @@ interface InFlight {
 /** Starts the worker's thread; `open` is called later, when the port is known to be ours. */
 export class WorkerStore implements Store {
   readonly rooms: StoredRoom[] = [];
-  lastPost = 0;
+  start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0 };
   readonly #worker: Worker;
-  readonly #onTrouble: (reason: string | undefined) => void;
+  readonly #onTrouble: StoreOptions['onTrouble'];
   readonly #maxUnsaved: number;
+  readonly #maxChanges: number;
   #changes: Change[] = [];
   /** Changes of groups that failed, in their order: posts to come need them. */
   #retries: Change[] = [];
@@ -81,23 +96,27 @@ export class WorkerStore implements Store {
   readonly #inFlight: InFlight[] = [];
   #unsaved = 0;
   #unsavedChars = 0;
+  #unsavedChanges = 0;
   #savedUpTo = 0;
   /** The newest post that was not kept; those before it are not told apart from it any more. */
   #lostUpTo = 0;
   #waiters: Waiter[] = [];
-  readonly #reads = new Map<number, { room: StoredRoom; resolve(posts: Post[]): void; reject(error: Error): void }>();
+  readonly #reads = new Map<number, { resolve(answer: ReadAnswer): void; reject(error: Error): void }>();
   #nextRead = 1;
   #scheduled = false;
   #failing = false;
   #lastGroupAt = 0;
   #trouble: string | undefined;
+  /** Posts that were not kept since the trouble began. */
+  #lost = 0;
   #opened: { resolve(): void; reject(error: Error): void } | undefined;
   #closed: (() => void) | undefined;
   #dead = false;
 
-  constructor({ onTrouble, maxUnsaved = MAX_UNSAVED }: StoreOptions) {
+  constructor({ onTrouble, maxUnsaved = MAX_UNSAVED, maxChanges = MAX_CHANGES }: StoreOptions) {
     this.#onTrouble = onTrouble;
     this.#maxUnsaved = maxUnsaved;
+    this.#maxChanges = maxChanges;
     this.#worker =
       typeof STORE_WORKER === 'string'
         ? new Worker(STORE_WORKER, { eval: true })
@@ -107,19 +126,26 @@ export class WorkerStore implements Store {
     this.#worker.on('exit', () => this.#died('its thread ended'));
   }
 
-  /** Rejects with an Error that can be shown to the operator. */
-  open(file: string): Promise<void> {
+  /** Loads at most `maxRooms`. Rejects with an Error that can be shown to the operator. */
+  open(file: string, maxRooms = Number.MAX_SAFE_INTEGER): Promise<void> {
+    if (this.#dead) return Promise.reject(new Error(this.#trouble));
     return new Promise((resolve, reject) => {
       this.#opened = { resolve, reject };
-      this.#send({ op: 'open', file });
+      this.#send({ op: 'open', file, rooms: maxRooms });
     });
   }
 
+  get isFull(): boolean {
+    return this.#unsavedChanges >= this.#maxChanges && !this.#dead;
+  }
+
   addRoom({ id, key, name, made }: StoredRoom): void {
+    this.#refuseIfFull();
     this.#change({ kind: 'room', id, key, name, made });
   }
 
   addRef(room: number, dialect: string, ref: number): void {
+    this.#refuseIfFull();
     this.#change({ kind: 'ref', room, dialect, ref });
   }
 
@@ -128,9 +154,12 @@ export class WorkerStore implements Store {
   }
 
   addPost(post: Post, room: number): void {
-    if (this.#unsaved >= this.#maxUnsaved || this.#unsavedChars >= MAX_UNSAVED_CHARS) {
-      this.#setTrouble('too much is waiting to be written');
+    if (this.#dead) return;
+    if (this.#filled() >= 1) {
+      this.#lost++;
       this.#lostUpTo = post.id;
+      // what the disk says explains more
+      if (this.#trouble === undefined) this.#setTrouble('too much is waiting to be written');
       return;
     }
     this.#unsaved++;
@@ -152,14 +181,32 @@ export class WorkerStore implements Store {
     return new Promise((resolve, reject) => this.#waiters.push({ id: postId, resolve, reject }));
   }
 
-  history(room: StoredRoom, limit: number, before?: number): Promise<Post[]> {
+  async findRoom(key: string): Promise<StoredRoom | undefined> {
+    const answer = await this.#read((id) => ({ op: 'room', id, key }));
+    return answer.op === 'room' && answer.room ? roomOf(answer.room) : undefined;
+  }
+
+  async history(room: StoredRoom, limit: number, before?: number): Promise<Post[]> {
+    const most = Math.min(limit, MAX_HISTORY);
+    const answer = await this.#read((id) => ({
+      op: 'history',
+      id,
+      room: room.id,
+      limit: most,
+      ...(before && { before }),
+    }));
+    return answer.op === 'history' ? answer.posts.map((row) => postOf(row, room)) : [];
+  }
+
+  /** What was written before is read. */
+  #read(question: (id: number) => ToWorker): Promise<ReadAnswer> {
     if (this.#reads.size >= MAX_READS || this.#dead) {
-      return Promise.reject(new HouseError('too-fast', 'the history is busy, try again later'));
+      return Promise.reject(new HouseError('too-fast', 'the store is busy, try again later'));
     }
     this.#flush();
     const id = this.#nextRead++;
-    this.#send({ op: 'history', id, room: room.id, limit: Math.min(limit, MAX_HISTORY), ...(before && { before }) });
-    return new Promise((resolve, reject) => this.#reads.set(id, { room, resolve, reject }));
+    this.#send(question(id));
+    return new Promise((resolve, reject) => this.#reads.set(id, { resolve, reject }));
   }
 
   async close(): Promise<void> {
@@ -174,7 +221,18 @@ export class WorkerStore implements Store {
     await this.#worker.terminate();
   }
 
+  #refuseIfFull(): void {
+    if (this.isFull) throw new HouseError('full', 'too much is waiting to be written');
+  }
+
+  /** How much of what may wait is waiting: posts beyond 1 are not kept. */
+  #filled(): number {
+    return Math.max(this.#unsaved / this.#maxUnsaved, this.#unsavedChars / MAX_UNSAVED_CHARS);
+  }
+
   #change(change: Change): void {
+    if (this.#dead) return;
+    this.#unsavedChanges++;
     this.#changes.push(change);
     this.#schedule();
   }
@@ -211,9 +269,9 @@ export class WorkerStore implements Store {
   #answered(message: FromWorker): void {
     switch (message.op) {
       case 'opened':
-        for (const row of message.rooms) this.rooms.push({ ...row, refs: new Map(row.refs) });
-        this.lastPost = message.lastPost;
-        this.#savedUpTo = message.lastPost;
+        this.rooms.push(...message.rooms.map(roomOf));
+        this.start = message.start;
+        this.#savedUpTo = message.start.lastPost;
         this.#opened?.resolve();
         return;
       case 'refused':
@@ -222,12 +280,12 @@ export class WorkerStore implements Store {
       case 'written':
         this.#written(message.error);
         return;
-      case 'history': {
+      case 'history':
+      case 'room': {
         const read = this.#reads.get(message.id);
         this.#reads.delete(message.id);
-        if (!read) return;
-        if (message.error !== undefined) read.reject(new Error(message.error));
-        else read.resolve(message.posts.map((row) => postOf(row, read.room)));
+        if (message.error !== undefined) read?.reject(new Error(message.error));
+        else read?.resolve(message);
         return;
       }
       case 'closed':
@@ -242,10 +300,15 @@ export class WorkerStore implements Store {
     this.#unsavedChars -= group.chars;
     if (error !== undefined) {
       this.#retries.push(...group.changes);
+      this.#lost += group.posts;
       if (group.posts > 0) this.#lostUpTo = group.lastId;
-    } else this.#savedUpTo = group.lastId;
+    } else {
+      this.#unsavedChanges -= group.changes.length;
+      this.#savedUpTo = group.lastId;
+    }
     this.#failing = error !== undefined;
-    this.#setTrouble(error);
+    // not over while the next burst would bring it back
+    if (error !== undefined || this.#filled() < RECOVERED) this.#setTrouble(error);
     this.#settle(group.lastId, error === undefined);
     if (this.#retries.length > 0 || this.#changes.length > 0 || this.#posts.id.length > 0) this.#schedule();
   }
@@ -263,7 +326,8 @@ export class WorkerStore implements Store {
   #setTrouble(reason: string | undefined): void {
     if (reason === this.#trouble) return;
     this.#trouble = reason;
-    this.#onTrouble(reason);
+    this.#onTrouble(reason, this.#lost);
+    if (reason === undefined) this.#lost = 0;
   }
 
   /** The thread is gone: chat goes on, nothing more is kept. */
@@ -281,6 +345,10 @@ export class WorkerStore implements Store {
 
 function noPosts(): PostColumns {
   return { id: [], room: [], at: [], name: [], dialect: [], text: [] };
+}
+
+function roomOf(row: RoomRow): StoredRoom {
+  return { ...row, refs: new Map(row.refs) };
 }
 
 function notSaved(): HouseError {

@@ -77,6 +77,8 @@ const TO_LOWER = 0x20;
 const KEYWORD_BYTES = 32;
 /** Blanks around a text that is as long as it may be. */
 const MAX_BLANKS = 64;
+/** Of a line that is not free text. */
+const MAX_LINE_BYTES = 4096;
 const MAX_QUOTED = 40;
 const NOTHING = new Uint8Array(0);
 const NO = -1;
@@ -111,7 +113,8 @@ function ownBytes(text: string): Uint8Array {
 
 export class FieldDecoder implements Decoder<Block> {
   readonly #grammar: Grammar;
-  readonly #maxBytes: number;
+  readonly #maxTextBytes: number;
+  readonly #maxLineBytes: number;
   readonly #queue = new ByteQueue();
   #draft: Draft | undefined;
   /** In free text; without a draft it is the text of a block that was refused, and dropped. */
@@ -128,9 +131,10 @@ export class FieldDecoder implements Decoder<Block> {
   #lineEnd = 0;
   #lineNext = 0;
 
-  constructor(rules: Grammar, maxBytes: number) {
+  constructor(rules: Grammar, maxTextBytes: number) {
     this.#grammar = rules;
-    this.#maxBytes = maxBytes;
+    this.#maxTextBytes = maxTextBytes;
+    this.#maxLineBytes = Math.min(maxTextBytes, MAX_LINE_BYTES);
   }
 
   push(bytes: Uint8Array): void {
@@ -194,12 +198,14 @@ export class FieldDecoder implements Decoder<Block> {
     const draft = this.#draft;
     const field = draft?.fields[draft.due];
     if (field?.kind === 'text') {
-      const at = this.#match(field.start);
+      const at = this.#matchText();
       if (at >= 0) return this.#beginText(at);
     }
-    if (this.#lineEnd > this.#maxBytes) return this.#refuse(`a line of more than ${this.#maxBytes} bytes`, isWhole);
-    if (!isWhole && (this.#final === 'no' || this.#queue.length === 0)) return 'wait';
-    const isUnsure = !isWhole && this.#final === 'lull';
+    const isLong = this.#lineEnd > this.#maxLineBytes;
+    // a text that is not due has lines too, which must not be taken for messages
+    if (isLong && this.#matchText() < 0) return this.#refuseLine(isWhole);
+    if (!isWhole && !isLong && (this.#final === 'no' || this.#queue.length === 0)) return 'wait';
+    const isUnsure = !isWhole && !isLong && this.#final === 'lull';
     return draft && field ? this.#readField(draft, field, isUnsure) : this.#readFirst(isUnsure);
   }
 
@@ -217,7 +223,7 @@ export class FieldDecoder implements Decoder<Block> {
       if (at >= 0) return this.#begin(shape, this.#queue.slice(0, this.#lineEnd), at);
     }
     if (isUnsure && mayBecomeKey) return 'wait';
-    const text = this.#match(this.#grammar.text);
+    const text = this.#matchText();
     return text >= 0 ? this.#beginText(text) : this.#readOther();
   }
 
@@ -274,7 +280,7 @@ export class FieldDecoder implements Decoder<Block> {
       if (isWhole && this.#lineEnd === from) return this.#endText(from, this.#lineNext);
       if (this.#grammar.textEndsAtKeyword && this.#isKeywordAt(from)) return this.#endText(from, from);
     }
-    if (this.#lineEnd > this.#maxBytes + MAX_BLANKS) return this.#refuseText(isWhole);
+    if (this.#lineEnd > this.#maxTextBytes + MAX_BLANKS) return this.#refuseText(isWhole);
     if (isEnd) return this.#endText(this.#lineEnd, this.#lineNext);
     if (!isWhole) return 'wait';
     this.#textLineAt = this.#lineNext;
@@ -285,7 +291,7 @@ export class FieldDecoder implements Decoder<Block> {
 
   #endText(to: number, next: number): Block | 'again' {
     const draft = this.#draft;
-    const isTooLong = to > this.#maxBytes && this.#isTextTooLong(to);
+    const isTooLong = to > this.#maxTextBytes && this.#isTextTooLong(to);
     const text = draft && !isTooLong ? this.#queue.text(0, to) : '';
     this.#drop(next);
     this.#draft = undefined;
@@ -298,7 +304,7 @@ export class FieldDecoder implements Decoder<Block> {
 
   #isTextTooLong(to: number): boolean {
     const start = this.#queue.trimStart(0, to);
-    return this.#queue.trimEnd(start, to) - start > this.#maxBytes;
+    return this.#queue.trimEnd(start, to) - start > this.#maxTextBytes;
   }
 
   /** What is left of the text is dropped line by line. */
@@ -318,7 +324,7 @@ export class FieldDecoder implements Decoder<Block> {
   }
 
   #textLimit(): string {
-    return `more than ${this.#maxBytes} bytes of text`;
+    return `more than ${this.#maxTextBytes} bytes of text`;
   }
 
   // --- faults --------------------------------------------------------------------------------------------
@@ -335,11 +341,11 @@ export class FieldDecoder implements Decoder<Block> {
   }
 
   /** Drops the line, and the block that it is in. */
-  #refuse(detail: string, isWhole: boolean): Block {
+  #refuseLine(isWhole: boolean): Block {
     this.#drop(this.#lineNext);
     this.#inDroppedLine = !isWhole;
     this.#draft = undefined;
-    return { kind: 'fault', code: 'too-long', detail };
+    return { kind: 'fault', code: 'too-long', detail: `a line of more than ${this.#maxLineBytes} bytes` };
   }
 
   /** At the end of input, a block that lacks fields. */
@@ -357,6 +363,12 @@ export class FieldDecoder implements Decoder<Block> {
   #match(name: Uint8Array): number {
     // as nearly everybody writes it
     return this.#queue.has(name, 0) ? name.length : this.#matchLoosely(name);
+  }
+
+  /** The same for the field that is free text, if its name ends within the bytes that a line may have. */
+  #matchText(): number {
+    const at = this.#match(this.#grammar.text);
+    return at > this.#maxLineBytes ? NO : at;
   }
 
   /** The same for `WORD text` and `WORD`. */

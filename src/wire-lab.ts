@@ -1,7 +1,7 @@
 // Layer 1. The bytes of the `lab` dialect (docs/lab.md), both directions. Pure.
 
 import { ProtocolError } from './errors.ts';
-import { type Decoder, encodeText } from './wire.ts';
+import { type Decoder, decodeText, encodeText } from './wire.ts';
 import { type Block, FieldDecoder, type Grammar, grammar } from './wire-fields.ts';
 
 export type LabRequest =
@@ -146,12 +146,16 @@ function requestOf({ key, values, line }: Block & { kind: 'block' }): LabRequest
   }
 }
 
-/** One datagram is one request; a CHAT may carry `SEQ: n` behind its text, or behind the blank line. */
+/**
+ * One datagram is one request; a CHAT may carry `SEQ: n` behind its text, or behind the blank line. HELO has
+ * one line: more is a server's answer to it, and two servers would go on answering each other.
+ */
 export function decodeLabDatagram(bytes: Uint8Array): LabRequest | undefined {
   const decoder = new LabRequestDecoder(MAX_TEXT_BYTES, DATAGRAMS);
   decoder.push(bytes);
   decoder.end();
   const request = decoder.next();
+  if (request?.kind === 'helo' && decodeText(bytes).trim().includes('\n')) return undefined;
   if (request?.kind !== 'chat') return request;
   const after = decoder.next();
   const behind = after?.kind === 'other' ? /^SEQ[ \t]*:[ \t]*(\S{1,20})$/i.exec(after.line) : null;
@@ -260,10 +264,10 @@ function oneLine(text: string): string {
 /** Free text must not end at a blank line of its own: a space stands in each. */
 function freeText(text: string): string {
   if (!text.includes('\n\n') && !text.includes('\r') && !text.endsWith('\n')) return text;
-  return text
-    .replace(/\r+\n/g, '\n')
-    .replace(/\n+\r*$/, '')
-    .replace(/\n(?=\n)/g, '\n ');
+  // each run of returns is looked at once, from its start: a peer's megabyte of them costs no more than text
+  const lines = text.split(/(?<!\r)\r*\n/);
+  while (lines.length > 1 && /^\r*$/.test(lines.at(-1) as string)) lines.pop();
+  return lines.map((line, index) => (line === '' && index > 0 ? ' ' : line)).join('\n');
 }
 
 /** ... nor, in a request, at a line that begins with a keyword: a space stands before it. */

@@ -8,13 +8,14 @@ const FIRST_BYTES = 512;
 const IDLE_BYTES = 4096;
 const SHORT_BYTES = 12;
 const CHARS_AT_ONCE = 4096;
-const POOL_BYTES = 8192;
+const POOL_BYTES = 4096;
 /** A queue fuller than this grows, or it would move its bytes for every few that come. */
 const MAX_FILL = 3 / 4;
 const MAX_BYTES_PER_CHAR = 3;
 
 let pool = NOTHING;
 let poolUsed = 0;
+let segmenter: Intl.Segmenter | undefined;
 
 export const TAB = 0x09;
 export const LF = 0x0a;
@@ -29,8 +30,8 @@ export interface Decoder<M> {
 }
 
 /**
- * Text as UTF-8. Short texts share an 8 KiB piece of memory, for an array of one's own costs four times
- * what its bytes do; who keeps one for long makes a copy.
+ * Text as UTF-8. Short texts share 4 KiB of memory, for an array of one's own takes three times as long to
+ * make. One that is kept keeps all 4 KiB: who lets many wait, or one for long, must take a copy (`slice`).
  */
 export function encodeText(text: string): Uint8Array {
   const most = text.length * MAX_BYTES_PER_CHAR;
@@ -68,30 +69,30 @@ export function latin1Text(bytes: Uint8Array): string {
  */
 export function splitText(text: string, maxBytes: number): string[] {
   const room = Math.max(4, maxBytes);
-  if (text.length * 3 <= room) return [text];
+  if (text.length * MAX_BYTES_PER_CHAR <= room) return [text];
+  const memory = new Uint8Array(room);
   const pieces: string[] = [];
-  let piece = '';
-  let used = 0;
-  for (const cluster of clusters(text, room)) {
-    const size = encoder.encode(cluster).length;
-    if (used + size > room && piece !== '') {
-      pieces.push(piece);
-      piece = '';
-      used = 0;
-    }
-    piece += cluster;
-    used += size;
+  for (let from = 0; from < text.length; ) {
+    // two more, to see what would stand behind the cut
+    const next = text.slice(from, from + room + 2);
+    const piece = next.slice(0, charEnd(next, encoder.encodeInto(next, memory).read));
+    pieces.push(piece);
+    from += piece.length;
   }
-  if (piece !== '' || pieces.length === 0) pieces.push(piece);
   return pieces;
 }
 
-/** Characters as a reader sees them; one that is too long for a piece of its own comes by code points. */
-function* clusters(text: string, maxBytes: number): Generator<string> {
-  for (const { segment } of new Intl.Segmenter('und', { granularity: 'grapheme' }).segment(text)) {
-    if (segment.length * 3 <= maxBytes || encoder.encode(segment).length <= maxBytes) yield segment;
-    else yield* segment;
-  }
+/** The last place up to `end` that is not inside a character as a reader sees it; `end` if there is none. */
+function charEnd(text: string, end: number): number {
+  if (end === text.length || isAsciiPair(text, end)) return end;
+  segmenter ??= new Intl.Segmenter('und', { granularity: 'grapheme' });
+  return segmenter.segment(text).containing(end)?.index || end;
+}
+
+/** Two characters for sure; CR LF is one. */
+function isAsciiPair(text: string, at: number): boolean {
+  const first = text.charCodeAt(at - 1);
+  return first < 0x80 && first !== CR && text.charCodeAt(at) < 0x80;
 }
 
 /**

@@ -136,6 +136,7 @@ for (const [typed, answer] of [
   ['/room', 'Usage: /room ROOM'],
   ['/join', 'Usage: /join ROOM'],
   ['/name', 'Usage: /name NAME'],
+  ['/say', 'Usage: /say TEXT'],
   ['/constructor', 'There is no /constructor: /help lists what there is.'],
   ['/name eve', 'You enter rooms as eve from now on.'],
   ['/rooms', 'You are in no room.'],
@@ -148,18 +149,66 @@ test('an empty line says nothing; /say says what begins with a slash', () => {
   assert.equal(told(inRoom().line('/say /etc/hosts')), ['-> chat 0 7 ann: /etc/hosts']);
 });
 
+test('a name worn in a room stays: a new one is for rooms entered from then on', () => {
+  const face = inRoom();
+  face.line('/name eve');
+  face.line('/join r2');
+  face.received(joined('r2', '1'));
+  assert.equal(told(face.line('a')), ['-> chat 1 7 eve: a']);
+  face.line('/join room1');
+  face.received(joined('room1', '0'));
+  assert.equal(told(face.line('b')), ['-> chat 0 7 ann: b']);
+});
+
+test('it awaits answers and ends, and nothing else', () => {
+  const face = openFace();
+  assert.is(face.isAwaiting, false);
+  face.line('/join room1');
+  assert.is(face.isAwaiting, true);
+  face.received(chat('ben', 'hi'));
+  assert.is(face.isAwaiting, true);
+  face.received(joined('room1', '0'));
+  assert.is(face.isAwaiting, false);
+  face.line('hello');
+  assert.is(face.isAwaiting, false);
+  face.line('/quit');
+  assert.is(face.isAwaiting, true);
+});
+
 test('nothing that others send can move the cursor or pass for another line', () => {
   assert.equal(told(inRoom().received(chat('b\x1b[2Jen', 'x\r\x07\x9b\ny\u202e'))), [
     '[room1] b\ufffd[2Jen: x\ufffd\ufffd\ufffd\n  y\ufffd',
   ]);
 });
 
-test('Tab completes commands, and rooms after /room and /leave', () => {
+const EVIL = '\x1b[2J';
+const TAMED = '\ufffd[2J';
+const REPLIES: ReadonlyArray<readonly [LabReply, string[]]> = [
+  [
+    { kind: 'helo', line: new TextEncoder().encode(`HELO ${EVIL}`), ip: EVIL, port: EVIL, studentId: EVIL },
+    [`HELO ${TAMED}\nIP:${TAMED}\nPort:${TAMED}\nStudentID:${TAMED}`],
+  ],
+  [
+    { kind: 'joined', room: EVIL, ip: EVIL, port: EVIL, ref: EVIL, joinId: EVIL },
+    [`You are in ${TAMED} (ROOM_REF ${TAMED}, JOIN_ID ${TAMED}).`, `prompt ${TAMED}> `],
+  ],
+  [{ kind: 'left', ref: EVIL, joinId: EVIL }, [`You have left ${TAMED}.`, 'prompt lab> ']],
+  [chat(EVIL, EVIL, EVIL), [`[${TAMED}] ${TAMED}: ${TAMED}`]],
+  [{ kind: 'error', code: EVIL, description: EVIL }, [`exit 1 ERROR_CODE ${TAMED}: ${TAMED}`]],
+];
+for (const [reply, shown] of REPLIES) {
+  test(`no field of ${reply.kind} can`, () => assert.equal(told(openFace().received(reply)), shown));
+}
+
+test('Tab completes commands; rooms after /room and /leave only', () => {
   const face = inRoom();
   assert.equal(face.complete('/jo'), ['/join ']);
-  assert.equal(face.complete('/room r'), ['/room room1']);
-  assert.equal(face.complete('hel'), []);
+  assert.equal(face.complete('/room'), ['/room ', '/rooms ']);
+  for (const line of ['/room ', '/room r']) assert.equal(face.complete(line), ['/room room1']);
+  assert.equal(face.complete('/leave '), ['/leave room1']);
+  for (const line of ['', 'hel', '/join r', '/room x']) assert.equal(face.complete(line), []);
   assert.ok(face.complete('/').length > 8);
+  assert.not(face.complete('/').some((candidate) => candidate.includes('room1')));
 });
 
 test.run();

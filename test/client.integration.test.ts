@@ -1,10 +1,20 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import net from 'node:net';
+import { setTimeout } from 'node:timers';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Client, clientCommand, limited, Program, runToEnd, type Server, start } from './launch.ts';
+import { Client, clientCommand, limited, Program, pause, runToEnd, type Server, start } from './launch.ts';
 
 const test = suite('parley-client');
 const test_ = limited(test);
+
+/** As some servers write it: no spaces, no last newline. */
+const HELO_ANSWER = 'HELO x\nIP:1.2.3.4\nPort:5\nStudentID:77';
+
+function noServer(port: number): RegExp {
+  return new RegExp(`^parley-client: no server answers on 127.0.0.1 port ${port}\n$`);
+}
 
 function open(server: Server, ...args: string[]): Program {
   const words = ['lab', '127.0.0.1', String(server.tcp), ...args];
@@ -66,6 +76,23 @@ test_('a thousand lines from a pipe all arrive, in order', async () => {
   assert.is(status, 0);
 });
 
+test_('who reads slowly gets all that was printed before the end', async () => {
+  const server = await start();
+  const [program = '', ...words] = [...clientCommand(), 'lab', '127.0.0.1', String(server.tcp), '--name', 'ann'];
+  const client = spawn(program, words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  client.stdin.end(`/join r\n${'a line\n'.repeat(10_000)}`);
+  let printed = '';
+  client.stdout.setEncoding('utf8').on('data', (text) => {
+    printed += text;
+  });
+  const closed = once(client, 'close');
+  client.stdout.pause();
+  await pause(1500);
+  client.stdout.resume();
+  await closed;
+  assert.is(printed.split('\n').filter((line) => line === '[r] ann: a line').length, 10_000);
+});
+
 test_('an ERROR_CODE ends it with status 1', async () => {
   const server = await start();
   const { status, stderr } = await script(server, '/join \x01\nnever\n');
@@ -79,19 +106,44 @@ test_('a server that goes away is told in one line, status 1', async () => {
   await client.printed(/ann has joined/);
   server.kill('SIGKILL');
   assert.is((await client.exit()).status, 1);
-  assert.match(client.stderr, /^parley-client: [^\n]+\n$/);
+  assert.is(client.stderr, 'parley-client: the server has closed the connection\n');
 });
 
-test_('KILL_SERVICE ends the service and the client, status 0', async () => {
+for (const args of [[], ['--udp']]) {
+  test_(`KILL_SERVICE ${args.join('')} ends the service and the client, status 0`, async () => {
+    const server = await start();
+    const { status, stderr } = await script(server, '/join r\n/kill\n', ...args);
+    assert.equal({ status, stderr }, { status: 0, stderr: '' });
+    assert.is((await server.exit()).status, 0);
+  });
+}
+
+test_('a server that goes away is told in one line over UDP too, status 1', async () => {
   const server = await start();
-  const { status } = await script(server, '/kill\n');
-  assert.is(status, 0);
-  assert.is((await server.exit()).status, 0);
+  const client = open(server, '--name', 'ann', '--room', 'r', '--udp');
+  await client.printed(/ann has joined/);
+  server.kill('SIGKILL');
+  await server.exit();
+  client.type('hello\n');
+  assert.is((await client.exit()).status, 1);
+  assert.match(client.stderr, noServer(server.udp));
+});
+
+test_('waits for a server that does not answer, and says so once', async () => {
+  const silent = net.createServer((socket) => setTimeout(() => socket.write(HELO_ANSWER), 10_500));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as net.AddressInfo;
+  const client = new Program({ command: [...clientCommand(), 'lab', '127.0.0.1', String(port)], port: 'none' });
+  client.type('/helo x\n');
+  await client.printed(/StudentID/, 15_000);
+  assert.is(client.stdout, `no answer yet from 127.0.0.1 port ${port}\n${HELO_ANSWER}\n`);
+  client.kill('SIGKILL');
+  silent.close();
 });
 
 test_('understands a server that writes no spaces and no last newline', async () => {
   const server = net.createServer((socket) => {
-    socket.once('data', () => socket.write('HELO x\nIP:1.2.3.4\nPort:5\nStudentID:77'));
+    socket.once('data', () => socket.write(HELO_ANSWER));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as net.AddressInfo;
@@ -117,10 +169,11 @@ const WRONG: ReadonlyArray<readonly [readonly string[], number, RegExp]> = [
   [['gopher'], 2, /gopher/],
   [['lab', 'localhost', '0'], 2, /PORT "0"/],
   [['lab', 'localhost', 'x'], 2, /PORT "x"/],
-  [['lab', 'localhost', '5', '6'], 2, /6/],
-  [['lab', '--frobnicate'], 2, /--frobnicate/],
-  [['lab', '--name'], 2, /--name/],
-  [['lab', '127.0.0.1', '1'], 1, /no server answers on 127.0.0.1 port 1/],
+  [['lab', 'localhost', '5', '6'], 2, /one argument too many: 6/],
+  [['lab', '--frobnicate'], 2, /there is no option --frobnicate/],
+  [['lab', '--name'], 2, /--name needs a value/],
+  [['lab', '127.0.0.1', '1'], 1, noServer(1)],
+  [['lab', '127.0.0.1', '1', '--udp', '--room', 'r'], 1, noServer(1)],
 ];
 for (const [args, expected, reason] of WRONG) {
   test_(`says what is wrong with: ${args.join(' ') || 'nothing'}`, async () => {

@@ -123,6 +123,24 @@ content(':memory: forgets its oldest posts', () => {
   db.close();
 });
 
+content(':memory: forgets its oldest posts when their texts are too many bytes', () => {
+  const db = open(':memory:');
+  const text = 'é'.repeat(4 * 2 ** 20);
+  db.write(posts(range(1, 8), 1, text));
+  assert.is(db.history(1, 9).length, 8, '64 MiB are kept');
+  assert.throws(() => db.write(posts([9, 10, 10], 1, text)));
+  assert.is(db.history(1, 9).length, 8, 'a group that fails takes no place');
+  db.write(posts([9]));
+  assert.equal(idsOf(db.history(1, 9)), range(2, 9));
+  db.write(posts([10, 11], 1, text));
+  assert.equal(idsOf(db.history(1, 9)), range(4, 11));
+  db.write(posts([12], 1, text.repeat(9)));
+  assert.equal([idsOf(db.history(1, 9)), db.lastPost()], [[], 0], 'one text that is too much by itself');
+  db.write(posts([13]));
+  assert.equal(idsOf(db.history(1, 9)), [13]);
+  db.close();
+});
+
 content('the file is for its owner alone, its companions too', () => {
   const mask = process.umask(0);
   const file = newFile();

@@ -14,6 +14,7 @@ import type { Limits, Member, Room, Tongue } from '../src/rooms.ts';
 import { House } from '../src/rooms.ts';
 import type { Address, Broadcast, DatagramPort, Port } from '../src/session.ts';
 import type { Store, StoredRoom } from '../src/store.ts';
+import type { StoreStart } from '../src/store-worker.ts';
 
 /** Everything that waits for promises alone has happened. */
 export function settle(): Promise<void> {
@@ -24,7 +25,8 @@ export class MemoryStore implements Store {
   readonly rooms: StoredRoom[] = [];
   readonly posts: Array<Post & { roomId: number }> = [];
   readonly dropped: number[] = [];
-  lastPost = 0;
+  start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0 };
+  isFull = false;
   /** `held` answers when `release` is called. */
   saving: 'at once' | 'held' | 'fails' = 'at once';
   #held: Array<() => void> = [];
@@ -37,6 +39,11 @@ export class MemoryStore implements Store {
 
   dropRoom(room: number): void {
     this.dropped.push(room);
+  }
+
+  async findRoom(key: string): Promise<StoredRoom | undefined> {
+    const room = this.rooms.findLast((one) => one.key === key && !this.dropped.includes(one.id));
+    return room && { ...room, used: this.posts.some(({ roomId }) => roomId === room.id) };
   }
 
   addPost(post: Post, roomId: number): void {

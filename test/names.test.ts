@@ -44,6 +44,8 @@ const BAD: Array<[string, string]> = [
   ['an isolate', 'a\u2066b'],
   ['half a surrogate pair', 'a\ud800'],
   ['too many characters', 'x'.repeat(MAX_NAME_CHARS + 1)],
+  ['far too many characters', `a${'\u0316\u0301'.repeat(30_000)}`],
+  ['too many characters that are written as many more', 'e\u0301'.repeat(MAX_NAME_CHARS + 1)],
 ];
 for (const [what, name] of BAD) {
   test(`a name or room name of ${what} is refused`, () => {
@@ -61,6 +63,7 @@ const GOOD: Array<[string, string]> = [
   ['Ω≈ç', 'Ω≈ç'],
   ['🦜', '🦜'],
   ['x'.repeat(MAX_NAME_CHARS), 'x'.repeat(MAX_NAME_CHARS)],
+  ['a\u0323\u0302'.repeat(MAX_NAME_CHARS), '\u1ead'.repeat(MAX_NAME_CHARS)],
 ];
 for (const [name, stands] of GOOD) {
   test(`${JSON.stringify(name)} is a name and stands as ${JSON.stringify(stands)}`, () => {
@@ -68,6 +71,27 @@ for (const [name, stands] of GOOD) {
     assert.is(checkRoomName(name), stands);
   });
 }
+
+// to put many combining marks in order takes the square of their number
+test('what is too long for any name is never normalised, and has the key of no name', () => {
+  const long = `a${'\u0316\u0301'.repeat(30_000)}`;
+  const { normalize } = String.prototype;
+  let longest = 0;
+  String.prototype.normalize = function (form?: string) {
+    longest = Math.max(longest, this.length);
+    return normalize.call(this, form);
+  };
+  try {
+    assert.throws(() => checkName(nameKey(long)), isHouseError('bad-name'));
+    assert.throws(() => checkName(long), isHouseError('bad-name'));
+    assert.throws(() => checkRoomName(` ${long} `), isHouseError('bad-room'));
+  } finally {
+    String.prototype.normalize = normalize;
+  }
+  assert.ok(longest <= 4 * MAX_NAME_CHARS, `${longest} characters`);
+  const written = 'a\u0323\u0302'.repeat(MAX_NAME_CHARS);
+  assert.is(nameKey(written), nameKey(checkName(written)), 'as long as a name may be written');
+});
 
 test('names that dialects give a meaning to are reserved', () => {
   for (const name of ['server', 'all', 'root', 'me']) assert.ok(isReserved(nameKey(name.toUpperCase())), name);

@@ -8,6 +8,7 @@ import { Worker } from 'node:worker_threads';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Database } from '../src/database.ts';
+import { HouseError } from '../src/errors.ts';
 import type { Post } from '../src/events.ts';
 import { MAX_HISTORY, type StoredRoom, type StoreOptions, WorkerStore } from '../src/store.ts';
 import { program, refusal } from './fakes.ts';
@@ -26,13 +27,20 @@ interface Opened {
   readonly store: WorkerStore;
   readonly worker: Worker;
   readonly troubles: Array<string | undefined>;
+  /** How many posts each trouble that is over has cost. */
+  readonly losses: number[];
 }
 
 const stores: WorkerStore[] = [];
 
-async function open(file: string, options: Partial<StoreOptions> = {}): Promise<Opened> {
+async function open(file: string, options: Partial<StoreOptions> = {}, maxRooms?: number): Promise<Opened> {
   const troubles: Array<string | undefined> = [];
-  const store = new WorkerStore({ onTrouble: (reason) => troubles.push(reason), ...options });
+  const losses: number[] = [];
+  const onTrouble = (reason: string | undefined, lost: number) => {
+    troubles.push(reason);
+    if (reason === undefined) losses.push(lost);
+  };
+  const store = new WorkerStore({ onTrouble, ...options });
   stores.push(store);
   // the store keeps its thread to itself: it is caught where it is spoken to
   let worker: Worker | undefined;
@@ -41,10 +49,10 @@ async function open(file: string, options: Partial<StoreOptions> = {}): Promise<
     worker = this;
     return postMessage.apply(this, args);
   };
-  const opened = store.open(file);
+  const opened = store.open(file, maxRooms);
   Worker.prototype.postMessage = postMessage;
   await opened;
-  return { store, worker: worker as Worker, troubles };
+  return { store, worker: worker as Worker, troubles, losses };
 }
 
 const texts = (posts: Post[]) => posts.map(({ text }) => text);
@@ -71,17 +79,34 @@ function test(name: string): ReturnType<typeof suite> {
 
 const keeps = test('store: what is kept');
 
+keeps('rooms that were not loaded are found by name', async () => {
+  const file = newFile();
+  const first = await open(file);
+  for (let id = 1; id <= 5; id++) first.store.addRoom({ ...ROOM, id, key: `r${id}` });
+  first.store.addRef(4, 'lab', 9);
+  first.store.addPost(post(1), 3);
+  first.store.addPost(post(2), 2);
+  await first.store.saved(2);
+  await first.store.close();
+  const { store } = await open(file, {}, 3);
+  const keys = store.rooms.map(({ key }) => key);
+  assert.equal(keys, ['r1', 'r2', 'r3'], 'those in which something was said come first');
+  assert.equal(store.start, { lastPost: 2, lastRoom: 5, lastRefs: [['lab', 9]], resting: 2 });
+  assert.equal((await store.findRoom('r4'))?.refs, new Map([['lab', 9]]));
+  assert.is(await store.findRoom('nowhere'), undefined);
+});
+
 keeps('rooms, numbers and posts are there again', async () => {
   const file = newFile();
   const first = await open(file);
-  assert.equal([first.store.rooms, first.store.lastPost], [[], 0]);
+  assert.equal([first.store.rooms, first.store.start.lastPost], [[], 0]);
   first.store.addRoom(ROOM);
   first.store.addRef(1, 'lab', 7);
   first.store.addPost(post(1), 1);
   await first.store.saved(1);
   await first.store.close();
   const { store } = await open(file);
-  assert.is(store.lastPost, 1);
+  assert.is(store.start.lastPost, 1);
   assert.equal(store.rooms, [{ ...ROOM, used: true, refs: new Map([['lab', 7]]) }]);
   await store.saved(1);
   const [kept] = await store.history(ROOM, 10);
@@ -218,6 +243,44 @@ limits('a post that was not kept is never said to be saved', async () => {
   assert.is(await refusal(store.saved(3)), 'not-saved', 'after a later one was written');
 });
 
+limits('a trouble lasts until less than half of what may wait is waiting, and tells what it cost', async () => {
+  const { store, troubles, losses } = await open(newFile(), { maxUnsaved: 10 });
+  store.addPost(post(1), 1);
+  const first = store.saved(1);
+  // hands over what there is: one post is on its way, and the others are the next group
+  const reading = store.history(ROOM, 1);
+  for (let id = 2; id <= 12; id++) store.addPost(post(id), 1);
+  await first;
+  assert.equal(troubles, ['too much is waiting to be written'], 'nine are waiting');
+  store.addPost(post(13), 1);
+  const last = store.saved(13);
+  store.addPost(post(14), 1);
+  await last;
+  assert.equal(troubles, ['too much is waiting to be written', undefined]);
+  assert.equal(losses, [3]);
+  await reading;
+});
+
+limits('rooms and numbers beyond what may wait are refused until the others are written', async () => {
+  const { store } = await open(await poisoned(), { maxChanges: 3 });
+  store.addRoom(ROOM);
+  store.addRef(1, 'lab', 0);
+  assert.not(store.isFull);
+  store.addRef(1, 'other', 0);
+  store.addPost(post(1, 'poison'), 1);
+  const isFull = (error: Error) => error instanceof HouseError && error.code === 'full';
+  for (const when of ['while they are on their way', 'while they can’t be written']) {
+    assert.ok(store.isFull, when);
+    assert.throws(() => store.addRoom(room(2, 's')), isFull);
+    assert.throws(() => store.addRef(1, 'third', 0), isFull);
+    assert.is(await refusal(store.saved(1)), 'not-saved');
+  }
+  store.addPost(post(2), 1);
+  await store.saved(2);
+  assert.not(store.isFull);
+  store.addRoom(room(2, 's'));
+});
+
 limits('readers beyond a hundred are sent away', async () => {
   const { store } = await open(newFile());
   const reads = Array.from({ length: 150 }, () => refusal(store.history(ROOM, 10)));
@@ -243,6 +306,18 @@ troubles('a group that can’t be written is told, and the next one is', async (
   await store.close();
 });
 
+troubles('what the disk says is not hidden by how much is waiting', async () => {
+  const { store, troubles, losses } = await open(await poisoned(), { maxUnsaved: 2 });
+  store.addPost(post(1, 'poison'), 1);
+  assert.is(await refusal(store.saved(1)), 'not-saved');
+  for (let id = 2; id <= 3; id++) store.addPost(post(id), 1);
+  const last = store.saved(3);
+  store.addPost(post(4), 1);
+  assert.equal(troubles, ['the disk is full']);
+  await last;
+  assert.equal([troubles, losses], [['the disk is full', undefined], [2]]);
+});
+
 troubles('rooms and numbers of groups that failed are written later, in their order', async () => {
   const file = await poisoned();
   const { store } = await open(file);
@@ -265,7 +340,7 @@ troubles('rooms and numbers of groups that failed are written later, in their or
 });
 
 troubles('a thread that dies is told; nobody waits for ever and chat goes on', async () => {
-  const { store, worker, troubles } = await open(newFile());
+  const { store, worker, troubles } = await open(newFile(), { maxChanges: 10 });
   store.addRoom(ROOM);
   store.addPost(post(1), 1);
   const waiting = refusal(store.saved(1));
@@ -277,19 +352,42 @@ troubles('a thread that dies is told; nobody waits for ever and chat goes on', a
   assert.is(await waiting, 'not-saved');
   assert.is(await reading, 'refused');
   assert.is(troubles.length, 1);
-  store.addRoom(room(2, 's'));
+  for (let id = 2; id <= 100; id++) store.addRoom(room(id, `${id}`));
+  assert.not(store.isFull);
   for (let id = 2; id <= 100; id++) store.addPost(post(id), 1);
   assert.is(await refusal(store.saved(100)), 'not-saved');
   assert.is(await refusal(store.history(ROOM, 1)), 'too-fast');
   await store.close();
 });
 
+troubles('a thread that dies before its file is opened is a reason not to start', async () => {
+  const { on } = Worker.prototype;
+  let worker: Worker | undefined;
+  Worker.prototype.on = function (this: Worker, ...args: Parameters<typeof on>) {
+    worker = this;
+    return on.apply(this, args);
+  };
+  const store = new WorkerStore({ onTrouble: () => {} });
+  Worker.prototype.on = on;
+  await worker?.terminate();
+  const opening = store.open(newFile()).then(
+    () => 'opened',
+    (error: Error) => error.message,
+  );
+  assert.match(await soon(opening), /its thread ended/);
+});
+
+/** Fails where a promise would be waited for in vain. */
+function soon<T>(promise: Promise<T>): Promise<T> {
+  const late = new Promise<T>((_, reject) => setTimeout(() => reject(new Error('it waits')), 2000).unref());
+  return Promise.race([promise, late]);
+}
+
 troubles('a close waits for nobody once the thread has died', async () => {
   const { store, worker } = await open(newFile());
   store.addPost(post(1), 1);
   const closing = store.close();
   await worker.terminate();
-  const late = new Promise((_, reject) => setTimeout(() => reject(new Error('it waits')), 2000).unref());
-  await Promise.race([closing, late]);
+  await soon(closing);
 });
 troubles.run();

@@ -78,7 +78,7 @@ function same(found: readonly (LabRequest | LabReply)[], due: readonly (LabReque
 }
 
 function fault(request: LabRequest | undefined, code: string, detail: RegExp): void {
-  assert.is(request?.kind, 'fault', JSON.stringify(request));
+  assert.is(request?.kind, 'fault', JSON.stringify(request)?.slice(0, 200));
   if (request?.kind !== 'fault') return;
   assert.is(request.code, code);
   assert.match(request.detail, detail);
@@ -499,36 +499,75 @@ codec('a fault does not hide a request that is glued to its line', () => {
 
 const X = (count: number): string => 'x'.repeat(count);
 const OVER = MAX_TEXT_BYTES + 1;
-const TOO_LONG: readonly (readonly [string, string])[] = [
-  ['a text of one line', `${CHAT_HEAD}MESSAGE: ${X(OVER)}\n\n`],
-  ['a text of far too many bytes', `${CHAT_HEAD}MESSAGE: ${X(3 * OVER)}\n\n`],
-  ['a text of many lines', `${CHAT_HEAD}MESSAGE: ${'KILL_SERVICE or not\nline\n'.repeat(6000)}\n`],
-  ['a text of two long lines', `${CHAT_HEAD}MESSAGE: ${X(OVER)}\nsay KILL_SERVICE\n${X(3 * OVER)}\nCHAT room\n\n`],
-  ['a text that ends at a request', `${CHAT_HEAD}MESSAGE: ${X(2 * OVER)}\n`],
-  ['a text of blanks', `${CHAT_HEAD}MESSAGE: ${' '.repeat(2 * OVER)}\n\n`],
-  ['a text of multi-byte characters', `${CHAT_HEAD}MESSAGE: ${'漢'.repeat(21_846)}\n\n`],
-  ['a room name', `JOIN_CHATROOM: ${X(OVER)}\n`],
-  ['a client name', `LEAVE_CHATROOM: 0\nJOIN_ID: 1\nCLIENT_NAME: ${X(2 * OVER)}\r\n`],
-  ['a line of junk', `${X(2 * OVER)}HELO you\n`],
-  ['HELO', `HELO ${X(OVER)}\n`],
-  ['a field name', `${CHAT_HEAD}${X(2 * OVER)}: 1\n`],
+const MAX_LINE_BYTES = 4096;
+const LINE_OVER = MAX_LINE_BYTES + 1;
+const TOO_LONG: readonly (readonly [string, number, string])[] = [
+  ['a text of one line', MAX_TEXT_BYTES, `${CHAT_HEAD}MESSAGE: ${X(OVER)}\n\n`],
+  ['a text of far too many bytes', MAX_TEXT_BYTES, `${CHAT_HEAD}MESSAGE: ${X(3 * OVER)}\n\n`],
+  ['a text of many lines', MAX_TEXT_BYTES, `${CHAT_HEAD}MESSAGE: ${'KILL_SERVICE or not\nline\n'.repeat(6000)}\n`],
+  [
+    'a text of two long lines',
+    MAX_TEXT_BYTES,
+    `${CHAT_HEAD}MESSAGE: ${X(OVER)}\nsay KILL_SERVICE\n${X(3 * OVER)}\nCHAT room\n\n`,
+  ],
+  ['a text that ends at a request', MAX_TEXT_BYTES, `${CHAT_HEAD}MESSAGE: ${X(2 * OVER)}\n`],
+  ['a text of blanks', MAX_TEXT_BYTES, `${CHAT_HEAD}MESSAGE: ${' '.repeat(2 * OVER)}\n\n`],
+  ['a text of multi-byte characters', MAX_TEXT_BYTES, `${CHAT_HEAD}MESSAGE: ${'漢'.repeat(21_846)}\n\n`],
+  ['a room name', MAX_LINE_BYTES, `JOIN_CHATROOM: ${X(LINE_OVER)}\n`],
+  ['a client name', MAX_LINE_BYTES, `LEAVE_CHATROOM: 0\nJOIN_ID: 1\nCLIENT_NAME: ${X(2 * LINE_OVER)}\r\n`],
+  [
+    'a client name with a request glued to it',
+    MAX_LINE_BYTES,
+    `LEAVE_CHATROOM: 0\nJOIN_ID: 1\nCLIENT_NAME: ${X(4000)}CHAT: ${X(100)}\n`,
+  ],
+  ['a line by one byte', MAX_LINE_BYTES, `HELO ${X(LINE_OVER - 5)}\r\n`],
+  ['a line of junk', MAX_LINE_BYTES, `${X(2 * LINE_OVER)}HELO you\n`],
+  ['HELO', MAX_LINE_BYTES, `HELO ${X(20 * LINE_OVER)}\n`],
+  ['a field name', MAX_LINE_BYTES, `${CHAT_HEAD}${X(2 * LINE_OVER)}: 1\n`],
+  ['blanks before the name of a text', MAX_LINE_BYTES, `${CHAT_HEAD}${' '.repeat(LINE_OVER)}MESSAGE: x\n`],
 ];
 
-for (const [name, text] of TOO_LONG) {
+for (const [name, limit, text] of TOO_LONG) {
   codec(`too long, ${name}: one fault, and the next request is understood`, () => {
     const bytes = bytesOf(`${text}HELO x\n`);
     const due = (at: number[]): void => {
       const found = feed(new LabRequestDecoder(), bytes, at);
-      fault(found[0], 'too-long', /65536/);
+      fault(found[0], 'too-long', new RegExp(`more than ${limit} bytes`));
       same(found.slice(1), [helo('HELO x')]);
     };
     due([]);
     due(everyByte(bytes).filter((at) => at % 1000 === 0));
-    const near = everyByte(bytes).filter((at) => Math.abs(at - OVER) < 150 || bytes.length - at < 150);
-    due(near);
+    due(everyByte(bytes).filter((at) => Math.abs(at - limit) < 150 || bytes.length - at < 150));
     fc.assert(fc.property(cuts, due), { numRuns: 10 });
   });
 }
+
+codec('a line may have 4,096 bytes', () => {
+  const line = `HELO ${X(MAX_LINE_BYTES - 5)}`;
+  for (const end of ['\n', '\r\n']) {
+    const bytes = bytesOf(line + end);
+    same(feed(new LabRequestDecoder(), bytes), [helo(line)]);
+    same(feed(new LabRequestDecoder(), bytes, everyByte(bytes)), [helo(line)], 'byte by byte');
+  }
+});
+
+codec('a text that is not due is none of the lines that are too long: nothing in it is obeyed', () => {
+  const text = `MESSAGE: ${X(2 * LINE_OVER)}\nsay KILL_SERVICE\n\nHELO x\n`;
+  for (const [before, faults] of [
+    ['', []],
+    ['CHAT: 0\nJOIN_ID: 1\n', ['malformed']],
+  ] as const) {
+    const bytes = bytesOf(before + text);
+    for (const at of [[], everyByte(bytes)]) {
+      const found = feed(new LabRequestDecoder(), bytes, at);
+      assert.equal(
+        found.slice(0, -1).map((request) => request.kind === 'fault' && request.code),
+        faults,
+      );
+      same(found.slice(-1), [helo('HELO x')]);
+    }
+  }
+});
 
 codec('bytes without an end: one fault, and after a silence the next request is understood', () => {
   const decoder = new LabRequestDecoder();
@@ -550,6 +589,41 @@ codec('a text keeps its lines apart from the end of the message', () => {
     textOf(encodeReply({ kind: 'chat', ref: '0', name: 'a', text })),
     `CHAT: 0\nCLIENT_NAME: a\nMESSAGE: ${due}\n\n`,
   );
+});
+
+codec('a text of any returns and newlines: returns at the ends of lines and newlines at its end go', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom('a', '\r', '\n'), maxLength: 12 }), (text) => {
+      const due = text
+        .replace(/\r+\n/g, '\n')
+        .replace(/\n+\r*$/, '')
+        .replace(/\n(?=\n)/g, '\n ');
+      const bytes = encodeReply({ kind: 'chat', ref: '0', name: 'a', text });
+      assert.is(textOf(bytes), `CHAT: 0\nCLIENT_NAME: a\nMESSAGE: ${due}\n\n`);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+// where the work grew with the square of these, this would not end before the test runner's patience does
+codec('a text of a million returns or newlines is only a text', () => {
+  const many = 2 ** 20;
+  const filled = `a${'\n '.repeat(many - 1)}\nb`;
+  for (const [text, due] of [
+    ['\r'.repeat(many), '\r'.repeat(many)],
+    [`a${'\r'.repeat(many)}b`, `a${'\r'.repeat(many)}b`],
+    [`a${'\r'.repeat(many)}\nb`, 'a\nb'],
+    ['\n'.repeat(many), ''],
+    [`a${'\n'.repeat(many)}b`, filled],
+    [`a${'\r\n'.repeat(many)}b`, filled],
+    [`a${'\n\r'.repeat(many)}\nb`, `a${'\n '.repeat(many)}\nb`],
+    [`a\n${'\r'.repeat(many)}`, 'a'],
+    [`a${'\n\r'.repeat(many)}`, 'a'],
+  ] as const) {
+    // compared here: an assertion would look for the difference
+    const isDue = textOf(encodeReply({ kind: 'chat', ref: '0', name: 'a', text })).endsWith(`: ${due}\n\n`);
+    assert.ok(isDue, JSON.stringify(text.slice(0, 6)));
+  }
 });
 
 codec('a text cannot pass for a request', () => {
@@ -634,6 +708,9 @@ const DATAGRAMS: readonly (readonly [string, LabRequest | undefined, string])[] 
   ],
   ['a text that holds keywords', chat('a\nKILL_SERVICE\nCHAT: 0'), `${CHAT_HEAD}MESSAGE: a\nKILL_SERVICE\nCHAT: 0\n\n`],
   ['junk', { kind: 'other', line: 'junk' }, 'junk'],
+  ['HELO with blank lines around', helo('HELO x'), '\nHELO x\r\n\n \n'],
+  ['a server’s answer to HELO', undefined, 'HELO x\nIP:192.0.2.1\nPort:5000\nStudentID:1\n'],
+  ['HELO and a text', undefined, 'HELO x\nMESSAGE: y\n'],
   ['nothing', undefined, ''],
 ];
 

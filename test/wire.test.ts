@@ -22,6 +22,10 @@ text('encoded texts stay as they are while others are encoded', () => {
   for (const [index, bytes] of encoded.entries()) assert.is(decodeText(bytes), texts[index]);
 });
 
+text('a short encoded text does not keep much memory with it', () => {
+  for (const length of [1, 100, 300]) assert.ok(encodeText('x'.repeat(length)).buffer.byteLength <= 4096);
+});
+
 text('encodes lone surrogates as the replacement character', () => {
   assert.equal(encodeText('a\ud800b'), bytesOf('a\ufffdb'));
 });
@@ -47,7 +51,7 @@ const split = suite('wire, splitText');
 
 split('pieces join to the text, fit, and cut no character', () => {
   const any = fc.string({
-    unit: fc.constantFrom('a', 'é', '漢', '🙂', 'e\u0301', '👩‍👩‍👧', '\n', ' ', 'zß', '🇮🇪'),
+    unit: fc.constantFrom('a', 'é', '漢', '🙂', 'e\u0301', '👩‍👩‍👧', '\n', '\r\n', ' ', 'zß', '🇮🇪', '🏽'),
     maxLength: 80,
   });
   fc.assert(
@@ -73,6 +77,37 @@ split('pieces join to the text, fit, and cut no character', () => {
   );
 });
 
+split('looks for characters only near a cut, and not in ASCII', () => {
+  const { Segmenter } = Intl;
+  const { segment } = Segmenter.prototype;
+  let made = 0;
+  let looked = 0;
+  class Counting extends Segmenter {
+    constructor(...options: ConstructorParameters<typeof Segmenter>) {
+      super(...options);
+      made++;
+    }
+  }
+  Reflect.set(Intl, 'Segmenter', Counting);
+  Segmenter.prototype.segment = function (text: string) {
+    looked += text.length;
+    return segment.call(this, text);
+  };
+  try {
+    assert.is(splitText('a text\n'.repeat(10_000), 1300).length, Math.ceil(70_000 / 1300));
+    assert.equal([made, looked], [0, 0]);
+    for (let times = 1; times <= 3; times++) {
+      const whole = 'e\u0301'.repeat(20_000);
+      assert.is(splitText(whole, 1300).join(''), whole);
+      assert.ok(looked > 0 && looked <= times * 3 * whole.length, `${looked} characters`);
+    }
+    assert.ok(made <= 1, `${made} were made`);
+  } finally {
+    Reflect.set(Intl, 'Segmenter', Segmenter);
+    Segmenter.prototype.segment = segment;
+  }
+});
+
 split('fills its pieces', () => {
   assert.equal(splitText('abcdefghij', 4), ['abcd', 'efgh', 'ij']);
   assert.equal(splitText('ab', 100), ['ab']);
@@ -80,6 +115,9 @@ split('fills its pieces', () => {
   assert.equal(splitText('', 10), ['']);
   assert.equal(splitText('ae\u0301', 4), ['ae\u0301']);
   assert.equal(splitText('aae\u0301', 4), ['aa', 'e\u0301']);
+  assert.equal(splitText('abc\r\nd', 4), ['abc', '\r\nd']);
+  assert.equal(splitText('abc\rd', 4), ['abc\r', 'd']);
+  assert.equal(splitText('abcdef\u{1f3fd}', 8), ['abcde', 'f\u{1f3fd}']);
 });
 
 split('cuts a character that is longer than a piece between its code points', () => {
