@@ -3,7 +3,7 @@
 import dgram from 'node:dgram';
 import net from 'node:net';
 import { setTimeout } from 'node:timers';
-import { localIpFor, plainIp } from './addresses.ts';
+import { localIpFor, peerIp } from './addresses.ts';
 import type { Log } from './log.ts';
 import type { Address, DatagramPort } from './session.ts';
 
@@ -48,7 +48,7 @@ export class DatagramSocket implements DatagramPort {
   onDatagram(receive: (bytes: Uint8Array, from: Address) => void): void {
     this.#socket.on('message', (bytes, from) => {
       try {
-        receive(bytes, { ip: plainIp(from.address), port: from.port });
+        receive(bytes, { ip: peerIp(from.address), port: from.port });
       } catch (error) {
         this.fail(error);
       }

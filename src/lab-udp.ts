@@ -4,17 +4,8 @@
 
 import { HouseError } from './errors.ts';
 import type { HouseEvent, Post } from './events.ts';
-import {
-  encodeFault,
-  encodeRefusal,
-  type Lab,
-  LabError,
-  MALFORMED,
-  NOT_YOUR_ID,
-  refOf,
-  Seats,
-  wireChat,
-} from './lab.ts';
+import { encodeFault, encodeRefusal, type Lab, LabError, MALFORMED, NOT_YOUR_ID, refOf, wireChat } from './lab.ts';
+import { UdpPeer } from './lab-udp-peer.ts';
 import type { Audience, Member, Room, Tongue } from './rooms.ts';
 import type { Address, DatagramPort, DatagramSession } from './session.ts';
 import { splitText } from './wire.ts';
@@ -24,14 +15,6 @@ const MAX_DATAGRAM_BYTES = 1400;
 const MAX_PEERS = 10_000;
 /** One host can't take them all. */
 const MAX_PEERS_EACH_IP = 250;
-/** A CHAT repeated byte for byte within this time is the same CHAT. */
-const REPEAT_MS = 2000;
-/** How many CHATs (and SEQs) of a peer are remembered, and how much of what acknowledged them. */
-const REMEMBERED = 64;
-const REMEMBERED_BYTES = 65_536;
-/** What waits behind a CHAT that is not stored yet; more is lost, as datagrams may be. */
-const MAX_WAITING = 256;
-
 type Join = LabRequest & { kind: 'join' };
 type Chat = LabRequest & { kind: 'chat' };
 
@@ -252,104 +235,6 @@ export class LabUdp implements DatagramSession {
   }
 }
 
-interface Chatted {
-  /** The same for the same datagram. */
-  readonly key: string;
-  readonly hasSeq: boolean;
-  readonly room: string;
-  readonly at: number;
-}
-
-/** A CHAT that was accepted; answered again when it is repeated. */
-interface Said extends Chatted {
-  heard: boolean;
-  /** What acknowledged it: its own delivery, once it is stored. */
-  delivery: readonly Uint8Array[];
-}
-
-class UdpPeer {
-  readonly joinId: string;
-  readonly address: Address;
-  readonly seats = new Seats();
-  /** How to answer the JOINs that are under way, by the room's key. */
-  readonly answers = new Map<string, (ref: string) => void>();
-  readonly #lab: Lab;
-  readonly #transmit: (bytes: Uint8Array) => void;
-  readonly #said: Said[] = [];
-  /** What is to go out, in order; undefined is a delivery that is not stored yet. Empty when nothing waits. */
-  readonly #waiting: Array<{ datagrams: readonly Uint8Array[] | undefined }> = [];
-  joining = false;
-  lastSeen = 0;
-  gone = false;
-
-  constructor(joinId: string, address: Address, transmit: (bytes: Uint8Array) => void, lab: Lab) {
-    this.joinId = joinId;
-    this.address = address;
-    this.#transmit = transmit;
-    this.#lab = lab;
-  }
-
-  /** Behind what is still waiting for the disk: a LEFT must not overtake a CHAT. */
-  readonly send = (bytes: Uint8Array): void => {
-    if (this.#waiting.length === 0) this.#transmit(bytes);
-    // a copy: an encoded datagram may be a view on memory that it shares
-    else if (this.#waiting.length < MAX_WAITING) this.#waiting.push({ datagrams: [bytes.slice()] });
-  };
-
-  /** True for a CHAT that was there before; what acknowledged it goes out again. */
-  repeats(key: string, now: number): boolean {
-    const known = this.#said.find((said) => said.key === key && (said.hasSeq || said.at + REPEAT_MS > now));
-    for (const bytes of known?.delivery ?? []) this.send(bytes);
-    return known !== undefined;
-  }
-
-  remember(chatted: Chatted): Said {
-    const said: Said = { ...chatted, heard: false, delivery: [] };
-    this.#said.push(said);
-    if (this.#said.length > REMEMBERED) this.#said.shift();
-    return said;
-  }
-
-  /** It was refused: it may be tried again. */
-  forget(said: Said): void {
-    this.#said.splice(this.#said.indexOf(said), 1);
-  }
-
-  /** Its own CHAT has been posted: acknowledged by its delivery, when it is stored. */
-  heardOwn(post: Post, delivery: readonly Uint8Array[]): void {
-    const said = this.#said.find((one) => !one.heard && one.room === post.room);
-    if (said) said.heard = true;
-    const place: { datagrams: readonly Uint8Array[] | undefined } = { datagrams: undefined };
-    this.#waiting.push(place);
-    const answer = (datagrams: readonly Uint8Array[]) => {
-      place.datagrams = datagrams.map((bytes) => bytes.slice());
-      if (said) this.#keep(said, place.datagrams);
-      this.#sendWaiting();
-    };
-    this.#lab.house.saved(post).then(
-      () => answer(delivery),
-      (error) => answer([encodeRefusal(error)]),
-    );
-  }
-
-  #sendWaiting(): void {
-    for (let first = this.#waiting[0]; first?.datagrams; first = this.#waiting[0]) {
-      this.#waiting.shift();
-      for (const bytes of first.datagrams) this.#transmit(bytes);
-    }
-  }
-
-  /** Of the older ones only that they were there is remembered when there is too much. */
-  #keep(said: Said, delivery: readonly Uint8Array[]): void {
-    said.delivery = delivery;
-    let bytes = 0;
-    for (const one of this.#said.toReversed()) {
-      for (const datagram of one.delivery) bytes += datagram.length;
-      if (bytes > REMEMBERED_BYTES && one !== said) one.delivery = [];
-    }
-  }
-}
-
 /** The members of one room that are here over UDP. */
 class UdpAudience implements Audience {
   readonly #ref: string;
@@ -405,8 +290,10 @@ function encodeChats(ref: string, event: HouseEvent): Uint8Array[] {
 
 /** Where the client wants its answers; only its own address is taken, or one host could aim at another. */
 function callback(ip: string, port: string, from: Address): Address {
-  const sameIp = ip === '' || ip === '0' || ip === from.ip;
-  if (!sameIp) throw new HouseError('not-allowed', `CLIENT_IP must be ${from.ip}, the address you send from`);
+  // a zone means something on its own machine only
+  const own = from.ip.replace(/%.*$/, '');
+  const sameIp = ip === '' || ip === '0' || ip.replace(/%.*$/, '') === own;
+  if (!sameIp) throw new HouseError('not-allowed', `CLIENT_IP must be ${own}, the address you send from`);
   if (port === '' || port === '0') return from;
   const number = /^\d{1,5}$/.test(port) ? Number(port) : 0;
   if (number < 1 || number > 65_535) throw new LabError(MALFORMED, 'PORT must be a number from 1 to 65535');

@@ -111,7 +111,7 @@ const BAD: ReadonlyArray<readonly [readonly string[], RegExp]> = [
   [['0', '--kill', 'maybe'], /--kill maybe.*any, local, off/],
   [['0', '--student-id', 'a\nb'], /--student-id/],
   [['0', '--advertise', 'here'], /--advertise here.*IP address/],
-  [['0', '--sendq', '12'], /--sendq "12".*4096/],
+  [['0', '--sendq', '12'], /--sendq "12".*65536/],
   [['0', '--udp-idle', '0'], /--udp-idle "0"/],
   [['0', '--log-level', 'loud'], /--log-level loud.*debug/],
   [['0', '--log-format', 'xml'], /--log-format xml.*json/],
