@@ -27,7 +27,7 @@ export interface ServerOptions {
 
 const SERVER: CommandLine = {
   name: 'parley-server',
-  usage: '[port]',
+  usage: '<port>',
   about: 'A chat server for every client on one port',
   options: [
     { flag: '--host <address>', help: 'Listen on this address only', shownDefault: 'all, IPv4 and IPv6' },
@@ -63,7 +63,7 @@ export function readServerOptions(
 ): ServerOptions | undefined {
   const given = readCommandLine(SERVER, argv, env);
   if (!given) return undefined;
-  const asked = given.words[0] ?? env.PARLEY_PORT;
+  const asked = given.words[0];
   if (asked === undefined || asked === '') throw new UsageError('PORT is missing, for example: parley-server 5000');
   const port = wholeNumber('PORT', asked, 0, 65_535);
   const data = given.one('data');

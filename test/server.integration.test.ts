@@ -59,7 +59,7 @@ command_('prints its help to stdout and ends with 0', async () => {
     const { status, stdout, stderr } = await runToEnd({ port: 'none', args: [flag] });
     assert.is(status, 0);
     assert.is(stderr, '');
-    assert.match(stdout, /parley-server \[port\]/);
+    assert.match(stdout, /parley-server <port>/);
     for (const option of [
       'host',
       'listen',
