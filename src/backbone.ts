@@ -74,10 +74,10 @@ export class LocalBackbone implements Backbone {
   async openRoom(key: string, name: string, at: number): Promise<StoredRoom> {
     const known = this.#rooms.get(key) ?? (await this.#wake(key));
     if (known) return known;
-    if (this.#store.isFull) throw new HouseError('full', 'too much is waiting to be written');
     const room: StoredRoom = { id: this.#nextRoom++, key, name, made: at, used: false, refs: new Map() };
-    this.#rooms.set(key, room);
+    // it may refuse
     this.#store.addRoom(room);
+    this.#rooms.set(key, room);
     return room;
   }
 
@@ -96,11 +96,10 @@ export class LocalBackbone implements Backbone {
     const room = this.#room(key);
     const known = room.refs.get(dialect);
     if (known !== undefined) return known;
-    if (this.#store.isFull) throw new HouseError('full', 'too much is waiting to be written');
     const ref = this.#nextRef.get(dialect) ?? 0;
+    this.#store.addRef(room.id, dialect, ref);
     this.#nextRef.set(dialect, ref + 1);
     room.refs.set(dialect, ref);
-    this.#store.addRef(room.id, dialect, ref);
     return ref;
   }
 

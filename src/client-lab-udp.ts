@@ -5,14 +5,12 @@
 
 import type { ClientRequest } from './client-lab.ts';
 import { nameKey } from './names.ts';
-import { decodeLabDatagram, encodeRequest, type LabReply, LabReplyDecoder } from './wire-lab.ts';
+import { decodeLabDatagram, encodeRequest, type LabReply, LabReplyDecoder, MAX_DATAGRAM_BYTES } from './wire-lab.ts';
 
 const REPEAT_MS = 300;
 const TRIES = 10;
 /** DISCONNECT has no answer of its own; after this many the server has surely had one. */
 const FAREWELLS = 3;
-/** A CHAT that is not longer than this comes back in one piece. */
-const MAX_DATAGRAM_BYTES = 1400;
 /** The answers to repeated CHATs come within this time, or are lost. */
 const LATE_MS = 5000;
 

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers';
 import { plainIp } from './addresses.ts';
 import type { Alarms, Sleeper } from './alarm.ts';
 import type { Dialect, DialectName, DialectTable } from './dialects.ts';
-import type { Log } from './log.ts';
+import { type Log, logBug } from './log.ts';
 import { type Outbox, OutPort } from './outbox.ts';
 import type { Address, Port, Session } from './session.ts';
 import { SNIFF_MAX_BYTES, SNIFF_MAX_MS, sniff } from './sniff.ts';
@@ -278,7 +278,7 @@ export class Connection extends OutPort implements Port, Sleeper {
   }
 
   #logBug(error: unknown): void {
-    this.#context.log('error', 'bug', { id: this.id, stack: (error as Error)?.stack ?? String(error) });
+    logBug(this.#context.log, error, { id: this.id });
   }
 }
 

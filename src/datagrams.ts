@@ -4,7 +4,7 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 import { setTimeout } from 'node:timers';
 import { localIpFor, peerIp } from './addresses.ts';
-import type { Log } from './log.ts';
+import { type Log, logBug } from './log.ts';
 import type { Address, DatagramPort } from './session.ts';
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
@@ -71,7 +71,7 @@ export class DatagramSocket implements DatagramPort {
   }
 
   fail(error: unknown): void {
-    this.#log('error', 'bug', { stack: (error as Error)?.stack ?? String(error) });
+    logBug(this.#log, error);
   }
 
   /** When what waits has been sent, or soon. */

@@ -9,12 +9,12 @@ import { UdpPeer } from './lab-udp-peer.ts';
 import type { Audience, Member, Room, Tongue } from './rooms.ts';
 import type { Address, DatagramPort, DatagramSession } from './session.ts';
 import { splitText } from './wire.ts';
-import { decodeLabDatagram, encodeReply, type LabRequest } from './wire-lab.ts';
+import { decodeLabDatagram, encodeReply, type LabRequest, MAX_DATAGRAM_BYTES } from './wire-lab.ts';
 
-const MAX_DATAGRAM_BYTES = 1400;
 const MAX_PEERS = 10_000;
 /** One host can't take them all. */
 const MAX_PEERS_EACH_IP = 250;
+
 type Join = LabRequest & { kind: 'join' };
 type Chat = LabRequest & { kind: 'chat' };
 
@@ -214,7 +214,6 @@ export class LabUdp implements DatagramSession {
   }
 
   #drop(peer: UdpPeer, reason: string): void {
-    peer.gone = true;
     for (const member of peer.seats.members()) this.#quit(member, reason);
     this.#forget(peer);
   }
@@ -225,13 +224,12 @@ export class LabUdp implements DatagramSession {
   }
 
   #forget(peer: UdpPeer): void {
-    if (!this.#byJoinId.has(peer.joinId)) return;
+    if (!this.#byJoinId.delete(peer.joinId)) return;
     const left = (this.#perIp.get(peer.address.ip) ?? 1) - 1;
     if (left > 0) this.#perIp.set(peer.address.ip, left);
     else this.#perIp.delete(peer.address.ip);
     peer.gone = true;
     this.#peers.delete(keyOf(peer.address));
-    this.#byJoinId.delete(peer.joinId);
   }
 }
 
@@ -264,6 +262,7 @@ class UdpAudience implements Audience {
       else for (const bytes of datagrams) peer.send(bytes);
     }
   }
+
   /** One's own JOINED comes first, then the announcement to all. */
   #answerJoin({ who, room }: HouseEvent & { kind: 'joined' }): void {
     const peer = this.#peers.get(who.id);
@@ -290,14 +289,18 @@ function encodeChats(ref: string, event: HouseEvent): Uint8Array[] {
 
 /** Where the client wants its answers; only its own address is taken, or one host could aim at another. */
 function callback(ip: string, port: string, from: Address): Address {
-  // a zone means something on its own machine only
-  const own = from.ip.replace(/%.*$/, '');
-  const sameIp = ip === '' || ip === '0' || ip.replace(/%.*$/, '') === own;
+  const own = withoutZone(from.ip);
+  const sameIp = ip === '' || ip === '0' || withoutZone(ip) === own;
   if (!sameIp) throw new HouseError('not-allowed', `CLIENT_IP must be ${own}, the address you send from`);
   if (port === '' || port === '0') return from;
   const number = /^\d{1,5}$/.test(port) ? Number(port) : 0;
   if (number < 1 || number > 65_535) throw new LabError(MALFORMED, 'PORT must be a number from 1 to 65535');
   return { ip: from.ip, port: number };
+}
+
+/** A zone (`%eth0`) means something on its own machine only. */
+function withoutZone(ip: string): string {
+  return ip.replace(/%.*$/, '');
 }
 
 function keyOf({ ip, port }: Address): string {

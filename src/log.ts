@@ -9,6 +9,15 @@ export type Fields = Readonly<Record<string, string | number | boolean | undefin
 /** `event` is a stable word or two; what varies stands in the fields. */
 export type Log = (level: Level, event: string, fields?: Fields) => void;
 
+/** Something was thrown that is no refusal: with its stack. */
+export function logBug(log: Log, error: unknown, fields: Fields = {}): void {
+  log('error', 'bug', { ...fields, stack: stackOf(error) });
+}
+
+export function stackOf(error: unknown): string {
+  return (error as Error)?.stack ?? String(error);
+}
+
 export interface LogOptions {
   readonly level: Level;
   readonly format: 'text' | 'json';

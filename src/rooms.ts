@@ -30,9 +30,10 @@ export interface Limits {
   readonly textChars: number;
 }
 
-const NEAR_ALIASES = 16;
-
 export const DEFAULT_LIMITS: Limits = { people: 20_000, rooms: 10_000, roomsEach: 100, textChars: 65_536 };
+
+/** So many aliases of a taken name are tried one by one. */
+const NEAR_ALIASES = 16;
 
 /** Somebody who is connected to this node. */
 export class Member {

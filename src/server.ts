@@ -7,7 +7,7 @@ import { UsageError } from './arguments.ts';
 import { LocalBackbone } from './backbone.ts';
 import { dialectTable } from './dialects.ts';
 import { Listener, type Listening } from './listen.ts';
-import { createLog } from './log.ts';
+import { createLog, logBug, stackOf } from './log.ts';
 import { readServerOptions, type ServerOptions } from './options.ts';
 import { DEFAULT_LIMITS, House } from './rooms.ts';
 import { WorkerStore } from './store.ts';
@@ -34,7 +34,7 @@ async function run(options: ServerOptions): Promise<void> {
     write: (line) => process.stderr.write(`${line}\n`),
     now: () => new Date(),
   });
-  const onBug = (error: unknown) => log('error', 'bug', { stack: (error as Error)?.stack ?? String(error) });
+  const onBug = (error: unknown) => logBug(log, error);
   process.on('uncaughtException', onBug);
   process.on('unhandledRejection', onBug);
   // nobody may be left to read them
@@ -69,7 +69,7 @@ async function run(options: ServerOptions): Promise<void> {
     listener
       .stop(STOP_MS, saved)
       .then(() => process.exit(0))
-      .catch((error) => fail(1, `it did not end in order: ${(error as Error)?.stack ?? String(error)}`));
+      .catch((error) => fail(1, `it did not end in order: ${stackOf(error)}`));
   };
   listener.serve(
     dialectTable({
@@ -122,4 +122,4 @@ function fail(status: number, message: string): never {
   process.exit(status);
 }
 
-main().catch((error) => fail(1, (error as Error)?.stack ?? String(error)));
+main().catch((error) => fail(1, stackOf(error)));

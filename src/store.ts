@@ -26,11 +26,9 @@ export interface Store {
   readonly rooms: readonly StoredRoom[];
   /** Where its numbers go on, and how many rooms it has besides. */
   readonly start: StoreStart;
-  /** So much waits to be written that rooms and numbers are refused. */
-  readonly isFull: boolean;
-  /** Throws `full`. */
+  /** Throws `full` when too much waits to be written. */
   addRoom(room: StoredRoom): void;
-  /** Throws `full`. */
+  /** The same. */
   addRef(room: number, dialect: string, ref: number): void;
   dropRoom(room: number): void;
   /** One that is not among `rooms`. */
@@ -135,6 +133,7 @@ export class WorkerStore implements Store {
     });
   }
 
+  /** So much waits to be written that rooms and numbers are refused. */
   get isFull(): boolean {
     return this.#unsavedChanges >= this.#maxChanges && !this.#dead;
   }

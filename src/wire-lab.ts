@@ -2,7 +2,7 @@
 
 import { ProtocolError } from './errors.ts';
 import { type Decoder, decodeText, encodeText } from './wire.ts';
-import { type Block, FieldDecoder, type Grammar, grammar } from './wire-fields.ts';
+import { type Block, FieldDecoder, type Grammar, grammar, type Messages } from './wire-fields.ts';
 
 export type LabRequest =
   /** `line` is the whole request as sent, for the echo. */
@@ -47,30 +47,26 @@ export type LabReply =
   | { readonly kind: 'error'; readonly code: string; readonly description: string };
 
 export const MAX_TEXT_BYTES = 65_536;
+/** Over UDP, a CHAT that is longer comes in several pieces. */
+export const MAX_DATAGRAM_BYTES = 1400;
 
-const REQUEST_BLOCKS = {
-  CHAT: ['JOIN_ID', 'CLIENT_NAME', 'MESSAGE'],
-  JOIN_CHATROOM: ['CLIENT_IP', 'PORT', 'CLIENT_NAME'],
-  LEAVE_CHATROOM: ['JOIN_ID', 'CLIENT_NAME'],
-  DISCONNECT: ['PORT', 'CLIENT_NAME'],
-};
-
-const REQUESTS = grammar({
-  blocks: REQUEST_BLOCKS,
+const REQUEST_MESSAGES: Messages = {
+  blocks: {
+    CHAT: ['JOIN_ID', 'CLIENT_NAME', 'MESSAGE'],
+    JOIN_CHATROOM: ['CLIENT_IP', 'PORT', 'CLIENT_NAME'],
+    LEAVE_CHATROOM: ['JOIN_ID', 'CLIENT_NAME'],
+    DISCONNECT: ['PORT', 'CLIENT_NAME'],
+  },
   words: { HELO: [], KILL_SERVICE: [] },
   glued: ['JOIN_CHATROOM:', 'LEAVE_CHATROOM:', 'DISCONNECT:', 'CHAT:', 'HELO ', 'KILL_SERVICE\n'],
   text: 'MESSAGE',
   textEndsAtKeyword: true,
-});
+};
+
+const REQUESTS = grammar(REQUEST_MESSAGES);
 
 /** A datagram is whole, and nothing can be glued to it. */
-const DATAGRAMS = grammar({
-  blocks: REQUEST_BLOCKS,
-  words: { HELO: [], KILL_SERVICE: [] },
-  glued: [],
-  text: 'MESSAGE',
-  textEndsAtKeyword: false,
-});
+const DATAGRAMS = grammar({ ...REQUEST_MESSAGES, glued: [], textEndsAtKeyword: false });
 
 const REPLIES = grammar({
   blocks: {

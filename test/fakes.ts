@@ -26,7 +26,6 @@ export class MemoryStore implements Store {
   readonly posts: Array<Post & { roomId: number }> = [];
   readonly dropped: number[] = [];
   start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0 };
-  isFull = false;
   /** `held` answers when `release` is called. */
   saving: 'at once' | 'held' | 'fails' = 'at once';
   #held: Array<() => void> = [];
