@@ -3,6 +3,7 @@
 // `/join room`, a text and `/quit` do from a pipe what they say.
 
 import type { Face, Action as FaceAction } from './face.ts';
+import { printable } from './printable.ts';
 import { encodeText } from './wire.ts';
 import type { LabReply, LabRequest } from './wire-lab.ts';
 
@@ -267,10 +268,4 @@ function printableReply(reply: LabReply): LabReply {
     typeof value === 'string' ? printable(value) : encodeText(printable(new TextDecoder().decode(value))),
   ]);
   return Object.fromEntries(fields);
-}
-
-/** What came from elsewhere can't move the cursor or change colours. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
 }

@@ -3,6 +3,7 @@
 import os from 'node:os';
 import { type CommandLine, type Given, readCommandLine, UsageError } from './arguments.ts';
 import { LAB_LINE, openLab } from './face-lab.ts';
+import { MENU_LINE, openMenu } from './face-menu.ts';
 import type { Exit } from './player.ts';
 import { VERSION } from './version.ts';
 
@@ -12,6 +13,7 @@ interface FaceRow {
 }
 
 const FACES: Readonly<Record<string, FaceRow>> = {
+  menu: { line: MENU_LINE, open: openMenu },
   lab: { line: LAB_LINE, open: openLab },
 };
 
@@ -19,6 +21,8 @@ function main(argv: readonly string[]): void {
   const [first = ''] = argv;
   if (first === '--help' || first === '-h') return print(help());
   if (first === '--version' || first === '-v') return print(`parley-client/${VERSION}`);
+  // without a protocol's name: the form that the exercise of `menu` gave its client
+  if (first.startsWith('-')) return main(['menu', ...argv]);
   const face = Object.hasOwn(FACES, first) ? FACES[first] : undefined;
   if (!face)
     throw new UsageError(
@@ -32,7 +36,8 @@ function help(): string {
   const faces = Object.values(FACES).map(({ line }) => `  ${line.usage.padEnd(24)}${line.about}`);
   return [
     'Usage:',
-    '  $ parley-client <protocol> [host] [port] [options]',
+    '  $ parley-client -l <port> -p <port> [options]',
+    '  $ parley-client <protocol> [arguments] [options]',
     '',
     'Protocols:',
     ...faces,

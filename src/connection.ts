@@ -6,10 +6,11 @@ import { setImmediate } from 'node:timers';
 import { plainIp } from './addresses.ts';
 import type { Alarms, Sleeper } from './alarm.ts';
 import type { Dialect, DialectName, DialectTable } from './dialects.ts';
+import type { Http } from './http.ts';
 import { type Log, logBug } from './log.ts';
 import { type Outbox, OutPort } from './outbox.ts';
 import type { Address, Port, Session } from './session.ts';
-import { SNIFF_MAX_BYTES, SNIFF_MAX_MS, sniff } from './sniff.ts';
+import { SNIFF_MAX_BYTES, SNIFF_MAX_MS, SNIFF_SILENCE_MS, sniff, sniffSilent } from './sniff.ts';
 
 /** What is left unwritten this long after the end is given up ... */
 const END_MS = 5000;
@@ -24,6 +25,7 @@ export interface ConnectionContext {
   readonly outbox: Outbox;
   readonly alarms: Alarms;
   readonly dialects: DialectTable;
+  readonly http: Http;
   readonly log: Log;
   readonly now: () => number;
   readonly connections: Set<Connection>;
@@ -46,6 +48,7 @@ export class Connection extends OutPort implements Port, Sleeper {
   #session: Session | undefined;
   /** What came before the dialect was known. */
   #unknown: Uint8Array | undefined;
+  #unknownUntil = NEVER;
   #limit: Limit | undefined;
   #limitAt = NEVER;
   /** Nothing is read while its own answers pile up ... */
@@ -195,26 +198,29 @@ export class Connection extends OutPort implements Port, Sleeper {
 
   #sniff(bytes: Uint8Array): void {
     const before = this.#unknown;
-    if (!before) this.#setLimit('unknown', SNIFF_MAX_MS);
+    const now = this.#context.now();
+    if (!before) this.#unknownUntil = now + SNIFF_MAX_MS;
+    this.#setLimit('unknown', Math.min(SNIFF_SILENCE_MS, this.#unknownUntil - now));
     const all = new Uint8Array((before?.length ?? 0) + bytes.length);
     if (before) all.set(before);
     all.set(bytes, before?.length);
     this.#unknown = all;
     const found = sniff(all);
     if (found !== 'more') this.#decide(found);
-    else if (all.length >= SNIFF_MAX_BYTES) this.#limitReached();
+    else if (all.length >= SNIFF_MAX_BYTES) this.#dropUnknown();
   }
 
   #decide(found: DialectName): void {
     const bytes = this.#unknown;
     this.#unknown = undefined;
     this.#clearLimit();
-    this.#become(this.#context.dialects[found]);
+    this.#become(this.#context.dialects[found], bytes);
     if (bytes && this.#session) this.#pass(this.#session, bytes);
   }
 
-  #become(dialect: Dialect): void {
+  #become(dialect: Dialect, first?: Uint8Array): void {
     this.#dialect = dialect.name;
+    if (dialect.name === 'http') return this.#handOver(first);
     if (dialect.open) {
       this.#session = dialect.open(this);
       return;
@@ -224,11 +230,33 @@ export class Connection extends OutPort implements Port, Sleeper {
     this.end();
   }
 
+  /** From here on the socket is node:http's. */
+  #handOver(first: Uint8Array | undefined): void {
+    const socket = this.#socket;
+    socket.off('data', onData).off('end', onEnd).off('drain', onDrain).off('error', onError).off('close', onClose);
+    socket.pause();
+    this.closed('handed over');
+    this.#context.http.take(socket, first);
+  }
+
   #limitReached(): void {
-    if (this.#limit === 'unknown') return this.drop('no dialect could be told from what was sent');
+    if (this.#limit === 'unknown') return this.#guard(() => this.#silent());
     if (this.#limit !== 'stalled') return this.destroy();
     if (this.#socket.writableLength < this.#stalledAt) return this.#watchStall();
     this.drop(`you have read nothing for ${STALL_MS / 1000} s`);
+  }
+
+  /** No byte for a while, and no dialect yet. */
+  #silent(): void {
+    const found = this.#unknown ? sniffSilent(this.#unknown) : 'more';
+    const now = this.#context.now();
+    if (found !== 'more') this.#decide(found);
+    else if (now >= this.#unknownUntil) this.#dropUnknown();
+    else this.#setLimit('unknown', this.#unknownUntil - now);
+  }
+
+  #dropUnknown(): void {
+    this.drop('no dialect could be told from what was sent');
   }
 
   #watchStall(): void {

@@ -4,6 +4,7 @@
 import { Lab, type LabOptions } from './lab.ts';
 import { LabTcp } from './lab-session.ts';
 import { LabUdp } from './lab-udp.ts';
+import { Menu, type MenuOptions } from './menu-session.ts';
 import type { DatagramPort, DatagramSession, Port, Session } from './session.ts';
 
 export const DIALECTS = ['lab', 'menu', 'pipe', 'datagram', 'lobby', 'irc', 'http', 'tls'] as const;
@@ -20,28 +21,27 @@ export interface Dialect {
 }
 
 /** What the dialects are handed; each takes its part. */
-export type DialectOptions = LabOptions;
+export type DialectOptions = LabOptions & MenuOptions;
 
 export type DialectTable = Readonly<Record<DialectName, Dialect>>;
 
 /** Which dialects a build speaks, for `--listen` and `--help`. */
-export const BUILT: readonly DialectName[] = ['lab'];
+export const BUILT: readonly DialectName[] = ['lab', 'menu', 'http'];
 
 export function dialectTable(options: DialectOptions): DialectTable {
   const lab = new Lab(options);
   const labTcp = new LabTcp(lab);
+  const menu = new Menu(options);
   const notYet = 'This server does not speak that protocol yet.';
   return {
     lab: { name: 'lab', open: (port) => labTcp.open(port), openDatagrams: (port) => new LabUdp(lab, port) },
-    menu: { name: 'menu', farewell: `${notYet}\n` },
+    menu: { name: 'menu', open: (port) => menu.open(port) },
     pipe: { name: 'pipe', farewell: `ERROR|${notYet}\n` },
     datagram: { name: 'datagram' },
     lobby: { name: 'lobby', farewell: frame('ERRO', { message: notYet }) },
     irc: { name: 'irc', farewell: `ERROR :${notYet}\r\n` },
-    http: {
-      name: 'http',
-      farewell: `HTTP/1.1 501 Not Implemented\r\nContent-Type: text/plain\r\nContent-Length: ${notYet.length + 1}\r\nConnection: close\r\n\r\n${notYet}\n`,
-    },
+    // its sockets are handed over, see http.ts
+    http: { name: 'http' },
     // a TLS hello on a server without a certificate: nothing that it could read, closed at once
     tls: { name: 'tls', farewell: '' },
   };

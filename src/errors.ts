@@ -28,7 +28,14 @@ export type HouseCode =
   | 'not-allowed'
   | 'too-fast'
   | 'full'
-  | 'not-saved';
+  | 'not-saved'
+  | 'bad-file'
+  | 'no-such-file'
+  | 'not-shared'
+  | 'file-changed'
+  | 'owner-gone'
+  | 'stalled'
+  | 'disk';
 
 /** The house refuses a request that was well formed. Thrown by layer 2, told to the one who asked. */
 export class HouseError extends Error {

@@ -1,20 +1,27 @@
 // Layer 3. What every face of the client is: a pure machine between a person and a protocol.
 
+/** An `aside` is for a person only: from a pipe it goes to stderr, not into what a script reads. */
+export type Tone = 'chat' | 'note' | 'plain' | 'aside';
+
 export type Action<Request> =
   | { readonly kind: 'send'; readonly request: Request }
   /** `text` may have several lines; nothing in it can move the cursor. `who` is emphasised in it. */
-  | { readonly kind: 'print'; readonly text: string; readonly tone: 'chat' | 'note' | 'plain'; readonly who?: string }
+  | { readonly kind: 'print'; readonly text: string; readonly tone: Tone; readonly who?: string }
   | { readonly kind: 'prompt'; readonly text: string }
   | { readonly kind: 'exit'; readonly status: number; readonly error?: string };
 
 export interface Face<Request> {
   readonly prompt: string;
+  /** A typed line remains standing: nothing that comes back shows it again. */
+  readonly keepsTyped?: boolean;
   /** Typed lines are piling up: no more of them for now. */
   readonly isWaiting: boolean;
   /** An answer, or the end of the connection, is due. */
   readonly isAwaiting: boolean;
   line(text: string): Action<Request>[];
   inputEnded(): Action<Request>[];
+  /** Whether the arrow keys bring this line back; asked before it is handled. Unless told, they do. */
+  remembers?(line: string): boolean;
   /** What Tab can make of the beginning of a line. */
   complete(line: string): string[];
 }

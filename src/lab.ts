@@ -5,7 +5,7 @@ import { HouseError } from './errors.ts';
 import type { HouseEvent, Person } from './events.ts';
 import { nameKey } from './names.ts';
 import type { House, Member, Room } from './rooms.ts';
-import type { Address, Broadcast } from './session.ts';
+import { type Address, type Broadcast, isLoopback } from './session.ts';
 import { encodeReply, type LabRequest } from './wire-lab.ts';
 
 export type KillPolicy = 'any' | 'local' | 'off';
@@ -149,6 +149,13 @@ const ERROR_CODES: Readonly<Record<HouseError['code'], number>> = {
   'too-fast': TOO_FAST,
   full: 11,
   'not-saved': 11,
+  'bad-file': 9,
+  'no-such-file': 9,
+  'not-shared': 9,
+  'file-changed': 9,
+  'owner-gone': 9,
+  stalled: 9,
+  disk: 9,
 };
 
 /** A refusal that is about this wire alone. */
@@ -183,8 +190,4 @@ function encodeError(code: number, description: string): Uint8Array {
 
 function isNumber(ref: string): boolean {
   return /^\d+$/.test(ref);
-}
-
-export function isLoopback(ip: string): boolean {
-  return ip === '::1' || /^127\./.test(ip);
 }

@@ -7,6 +7,7 @@ import { Alarms } from './alarm.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 import { DatagramSocket } from './datagrams.ts';
 import type { DialectName, DialectTable } from './dialects.ts';
+import type { Http } from './http.ts';
 import type { Log } from './log.ts';
 import { Outbox } from './outbox.ts';
 import type { Broadcast, DatagramSession } from './session.ts';
@@ -42,6 +43,7 @@ export class Listener {
   /** What has come before `serve`. */
   readonly #waiting: Array<(context: ConnectionContext) => void> = [];
   #context: ConnectionContext | undefined;
+  #http: Http | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #nextId = 1;
   #stopping = false;
@@ -80,11 +82,13 @@ export class Listener {
   }
 
   /** The house is open: what has connected meanwhile is served. */
-  serve(dialects: DialectTable): void {
+  serve(dialects: DialectTable, http: Http): void {
+    this.#http = http;
     this.#context = {
       outbox: this.#outbox,
       alarms: this.#alarms,
       dialects,
+      http,
       log: this.#log,
       now,
       connections: this.#connections,
@@ -101,6 +105,7 @@ export class Listener {
     for (const server of this.#servers) server.close();
     this.#outbox.flush();
     for (const connection of this.#connections) connection.end();
+    this.#http?.stop();
     await Promise.all([this.#emptied(ms), saved]);
     for (const connection of this.#connections) connection.destroy();
     for (const socket of this.#datagrams) await socket.close();

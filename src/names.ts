@@ -10,7 +10,7 @@ const NO_NAME = '\0';
 
 /** Control and unpaired characters, line separators, and those that turn the direction of text around. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNFIT = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/u;
+export const UNFIT = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/u;
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu;
 
 /** Names that dialects give a meaning to: nobody wears one of them. */

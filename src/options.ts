@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly advertise: string | undefined;
   readonly sendqBytes: number;
   readonly udpIdleMs: number;
+  /** Members' files may be had over HTTP by anybody. */
+  readonly openFiles: boolean;
   readonly logLevel: Level;
   readonly logFormat: 'text' | 'json';
 }
@@ -46,6 +48,7 @@ const SERVER: CommandLine = {
     { flag: '--advertise <ip>', help: "Address to tell clients instead of the connection's own" },
     { flag: '--sendq <bytes>', help: 'Drop a client with more than this unread', shownDefault: '1048576' },
     { flag: '--udp-idle <seconds>', help: 'A silent UDP client leaves after this', shownDefault: '300' },
+    { flag: '--open-files', help: "Anybody may fetch members' files over HTTP (curl), not members only" },
     { flag: '--log-level <level>', help: LEVELS.join(', '), shownDefault: 'info' },
     { flag: '--log-format <format>', help: 'text or json, one line for each event on stderr', shownDefault: 'text' },
   ],
@@ -79,6 +82,7 @@ export function readServerOptions(
     advertise: advertiseOf(given.one('advertise')),
     sendqBytes: wholeNumber('--sendq', given.one('sendq') ?? '1048576', 65_536, 2 ** 30),
     udpIdleMs: 1000 * wholeNumber('--udp-idle', given.one('udp-idle') ?? '300', 1, 86_400),
+    openFiles: given.has('open-files'),
     logLevel: oneOf('log-level', given.one('log-level') ?? 'info', LEVELS),
     logFormat: oneOf('log-format', given.one('log-format') ?? 'text', ['text', 'json']),
   };

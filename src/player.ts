@@ -30,11 +30,15 @@ export class Player<Request> {
     this.#face = face;
     this.#wire = wire;
     this.#exit = exit;
-    this.#screen = openScreen(face.prompt, {
-      line: (text) => this.play(face.line(text)),
-      ended: () => this.play(face.inputEnded()),
-      complete: (line) => face.complete(line),
-    });
+    this.#screen = openScreen(
+      { prompt: face.prompt, keepsTyped: face.keepsTyped ?? false },
+      {
+        line: (text) => this.play(face.line(text)),
+        ended: () => this.play(face.inputEnded()),
+        remembers: (line) => face.remembers?.(line) ?? true,
+        complete: (line) => face.complete(line),
+      },
+    );
   }
 
   play(actions: readonly Action<Request>[]): void {
@@ -44,6 +48,11 @@ export class Player<Request> {
     if (this.#face.isWaiting) this.#pause();
     else if (!sends) this.resume();
     this.#watch(sends);
+  }
+
+  /** What is going on, in lines above the one being typed. */
+  status(lines: readonly string[]): void {
+    if (!this.#over) this.#screen.setStatus(lines);
   }
 
   resume(): void {

@@ -1,11 +1,14 @@
 // Layer 5. parley-server: options, log, signals, exit status. Opens the ports, then the store, then the house.
 
+import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers';
 import { UsageError } from './arguments.ts';
 import { LocalBackbone } from './backbone.ts';
 import { dialectTable } from './dialects.ts';
+import { Files } from './files.ts';
+import { Http } from './http.ts';
 import { Listener, type Listening } from './listen.ts';
 import { createLog, logBug, stackOf } from './log.ts';
 import { readServerOptions, type ServerOptions } from './options.ts';
@@ -15,6 +18,7 @@ import { WorkerStore } from './store.ts';
 /** Everything that is queued has this long to go out when the server ends. */
 const STOP_MS = 2000;
 const STORE_MS = 3000;
+const TOKEN_BYTES = 16;
 
 async function main(): Promise<void> {
   let options: ServerOptions | undefined;
@@ -59,6 +63,7 @@ async function run(options: ServerOptions): Promise<void> {
   await openStore(store, options);
 
   const house = new House({ backbone: new LocalBackbone(store), wall: Date.now, onBug });
+  const files = new Files({ random: randomToken, isOpen: options.openFiles });
   let stopping = false;
   stop = (reason) => {
     if (stopping) return;
@@ -74,6 +79,7 @@ async function run(options: ServerOptions): Promise<void> {
   listener.serve(
     dialectTable({
       house,
+      files,
       studentId: options.studentId,
       advertise: options.advertise,
       kill: options.kill,
@@ -81,9 +87,14 @@ async function run(options: ServerOptions): Promise<void> {
       stop: (reason) => stop(reason),
       broadcast: () => listener.broadcast(),
     }),
+    new Http({ files, log }),
   );
   process.stdout.write(`ready ${bound.map(({ name, port }) => `${name}=${port}`).join(' ')}\n`);
   log('info', 'ready', { data: options.data, ...Object.fromEntries(bound.map(({ name, port }) => [name, port])) });
+}
+
+function randomToken(): string {
+  return randomBytes(TOKEN_BYTES).toString('base64url');
 }
 
 async function bind(listener: Listener, options: ServerOptions): Promise<Listening[]> {

@@ -6,6 +6,10 @@ export interface Address {
   readonly port: number;
 }
 
+export function isLoopback(ip: string): boolean {
+  return ip === '::1' || /^127\./.test(ip);
+}
+
 /** One side of a conversation, as a session sees it. */
 export interface Port {
   /** Names the connection in logs. */

@@ -2,16 +2,18 @@
 // who calls it holds the bytes, the cap and the clock. It never guesses early: as long as the bytes could
 // still become another dialect's first message the answer is `more`.
 //
-// `menu` is what is left: its first message is a name, and a name can be anything. A connection that
-// stops in the middle of another dialect's first word is therefore decided by `ended`.
+// `menu` is what is left: its first message is a name, and a name can be anything, also the beginning of
+// another dialect's first word. What stops there is therefore decided by its end, or by silence.
 
-import { latin1Text } from './wire.ts';
+import { latin1Text, SPACE } from './wire.ts';
 
 export type Sniffed = 'lab' | 'lobby' | 'irc' | 'http' | 'tls' | 'menu';
 
 /** Undecided after this many bytes, or this long after the first byte: closed. */
 export const SNIFF_MAX_BYTES = 4096;
 export const SNIFF_MAX_MS = 10_000;
+/** What stops in the middle of another dialect's first word is decided by so much silence. */
+export const SNIFF_SILENCE_MS = 2000;
 
 /** `yes`: it is this dialect. `maybe`: it could become it. `no`: it can't. */
 type Verdict = 'yes' | 'maybe' | 'no';
@@ -35,6 +37,12 @@ export function sniff(bytes: Uint8Array, ended = false): Sniffed | 'more' {
     if (verdict === 'maybe') undecided = true;
   }
   return undecided && !ended ? 'more' : 'menu';
+}
+
+/** It has been silent for a while: a name that needs no end. Blanks alone say nothing yet, nor does a record of TLS. */
+export function sniffSilent(bytes: Uint8Array): Sniffed | 'more' {
+  const isName = bytes.some((byte) => byte > SPACE);
+  return isName ? sniff(bytes, true) : 'more';
 }
 
 /** A datagram on the main port: whole by nature, so there is no `more`. */

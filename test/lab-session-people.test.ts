@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { isLoopback, type KillPolicy } from '../src/lab.ts';
+import type { KillPolicy } from '../src/lab.ts';
+import { isLoopback } from '../src/session.ts';
 import { LabUdp } from '../src/lab-udp.ts';
 import {
   chat,

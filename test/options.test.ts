@@ -38,6 +38,7 @@ options('have these defaults', () => {
     advertise: undefined,
     sendqBytes: 1_048_576,
     udpIdleMs: 300_000,
+    openFiles: false,
     logLevel: 'info',
     logFormat: 'text',
   });

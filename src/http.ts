@@ -1,0 +1,146 @@
+// Layer 4. HTTP on the main port: sockets that turned out to speak it are handed over to node:http, which is
+// loaded with the first of them. Routes only; a file's way through the house is relay.ts.
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { clearInterval, setInterval } from 'node:timers';
+import { plainIp } from './addresses.ts';
+import { HouseError } from './errors.ts';
+import type { FileOwner, Files } from './files.ts';
+import { pathParts } from './http-files.ts';
+import { type Log, logBug } from './log.ts';
+import { Relay, type RelayContext, refuse, type Source } from './relay.ts';
+
+const MAX_HEADER_BYTES = 16 * 1024;
+const HEADERS_MS = 10_000;
+const KEEP_ALIVE_MS = 10_000;
+const TICK_MS = 1000;
+
+export interface HttpOptions {
+  readonly files: Files;
+  readonly log: Log;
+}
+
+export class Http {
+  readonly #files: Files;
+  readonly #log: Log;
+  readonly #relays = new Set<Relay>();
+  readonly #unreachable = new WeakMap<FileOwner, number>();
+  readonly #awaited = new Map<string, (source: Source) => void>();
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  #context: RelayContext | undefined;
+  #ticking: ReturnType<typeof setInterval> | undefined;
+
+  constructor({ files, log }: HttpOptions) {
+    this.#files = files;
+    this.#log = log;
+  }
+
+  /** The socket speaks HTTP, beginning with these bytes. */
+  take(socket: Socket, first: Uint8Array | undefined): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+    if (first) socket.unshift(first);
+    this.#open().emit('connection', socket);
+    socket.resume();
+  }
+
+  /** Whoever fetches is cut, and resumes with the next server. */
+  stop(): void {
+    clearInterval(this.#ticking);
+    this.#server?.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #open(): Server {
+    if (this.#server) return this.#server;
+    const http = process.getBuiltinModule('node:http');
+    const server = http.createServer(
+      {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        headersTimeout: HEADERS_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        // a body may take as long as it moves
+        requestTimeout: 0,
+        connectionsCheckingInterval: TICK_MS,
+        noDelay: true,
+      },
+      (request, response) => this.#handle(request, response),
+    );
+    // it listens nowhere itself: this is what makes it watch over slow headers
+    server.emit('listening');
+    this.#server = server;
+    this.#context = {
+      http,
+      files: this.#files,
+      now: () => performance.now(),
+      unreachable: this.#unreachable,
+      awaited: this.#awaited,
+    };
+    return server;
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    const parts = pathParts(request.url ?? '') ?? [];
+    const [root, first = '', second = ''] = parts;
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (root === 'files' && parts.length === 3) {
+      if (isRead) this.#sendFile(request, response, first, second);
+      else this.#refuseMethod(response, 'GET, HEAD');
+    } else if (root === 'relay' && parts.length === 2) {
+      if (request.method === 'PUT') this.#takeFile(request, response, first);
+      else this.#refuseMethod(response, 'PUT');
+    } else refuse(response, new HouseError('no-such-file', 'there is nothing here'));
+  }
+
+  #refuseMethod(response: ServerResponse, allowed: string): void {
+    const line = `only ${allowed} here\n`;
+    response.writeHead(405, { Allow: allowed, 'Content-Type': 'text/plain', Connection: 'close' }).end(line);
+  }
+
+  #sendFile(request: IncomingMessage, response: ServerResponse, owner: string, file: string): void {
+    if (!this.#context) return;
+    const ip = plainIp(request.socket.remoteAddress);
+    const started = performance.now();
+    const relay = new Relay(this.#context, request, response, ip);
+    this.#add(relay);
+    const note = (outcome: string) =>
+      this.#log('info', 'file', {
+        ...{ from: ip, method: request.method, owner, file, outcome, bytes: relay.moved },
+        ms: Math.round(performance.now() - started),
+      });
+    relay
+      .run(owner, file)
+      .then(() => note('sent'))
+      .catch((error) => {
+        note(error instanceof HouseError ? error.message : 'bug');
+        if (!(error instanceof HouseError)) logBug(this.#log, error);
+        refuse(response, error instanceof HouseError ? error : new HouseError('disk', 'the server has failed'));
+      })
+      .finally(() => this.#remove(relay));
+  }
+
+  #takeFile(request: IncomingMessage, response: ServerResponse, ticket: string): void {
+    const take = this.#awaited.get(ticket);
+    if (take) take({ bytes: request, answer: response });
+    else {
+      response.setHeader('Connection', 'close');
+      refuse(response, new HouseError('no-such-file', 'nobody waits for that'));
+    }
+  }
+
+  #add(relay: Relay): void {
+    this.#relays.add(relay);
+    this.#ticking ??= setInterval(() => {
+      for (const one of this.#relays) one.tick();
+    }, TICK_MS);
+  }
+
+  #remove(relay: Relay): void {
+    this.#relays.delete(relay);
+    if (this.#relays.size > 0) return;
+    clearInterval(this.#ticking);
+    this.#ticking = undefined;
+  }
+}
