@@ -54,7 +54,11 @@ export class ChatLink {
     socket.on('connect', () => this.#connected(socket));
     socket.on('data', (bytes: Uint8Array) => {
       decoder.push(bytes);
-      read();
+      try {
+        read();
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
     });
     socket.on('drain', () => this.#events.drained());
     socket.on('error', (error) => {

@@ -56,7 +56,9 @@ export class MenuFace implements Face<ClientRequest> {
   /** Good news is for people: a script sees the file. */
   readonly #tellsSuccess: boolean;
   #state: State = 'name';
-  /** As asked for, then as the house knows it. */
+  /** As asked for ... */
+  #asked = '';
+  /** ... and as the house knows it. */
   #name = '';
   #owner = '';
   readonly #typed: string[] = [];
@@ -178,8 +180,8 @@ export class MenuFace implements Face<ClientRequest> {
     switch (this.#state) {
       case 'name':
         this.#state = 'entering';
-        this.#name = text.trim();
-        return [{ kind: 'send', request: { kind: 'name', name: this.#name.replaceAll('\t', ' ') } }];
+        this.#asked = text.trim().replaceAll('\t', ' ');
+        return [{ kind: 'send', request: { kind: 'name', name: this.#asked } }];
       case 'message':
         this.#state = 'option';
         return [...this.#say(text), plain(MENU)];
@@ -233,8 +235,8 @@ export class MenuFace implements Face<ClientRequest> {
 
   #welcome(name: string): Action[] {
     const wasLost = this.#isLost;
-    const isAlias = name !== this.#name && nameKey(name) !== nameKey(this.#name);
-    const alias = isAlias ? [aside(`Here you are ${name}, for ${this.#name} is taken.`)] : [];
+    const isAlias = name !== this.#name && nameKey(name) !== nameKey(this.#asked);
+    const alias = isAlias ? [aside(`Here you are ${name}, for ${printable(this.#asked)} is taken.`)] : [];
     const again = wasLost ? [aside('The server is back.')] : [];
     this.#isLost = false;
     this.#name = name;

@@ -141,6 +141,8 @@ export class MenuSession implements Session {
   #busy = false;
   #inputEnded = false;
   #finishing = false;
+  /** It hears the room. */
+  #seated = false;
   #gone = false;
 
   constructor(menu: Menu, port: Port) {
@@ -189,6 +191,7 @@ export class MenuSession implements Session {
   // --- what the house has done ---------------------------------------------------------------------------
 
   joined(): void {
+    this.#seated = true;
     const member = this.#member;
     if (!member || this.#client !== 'full') return;
     this.#send({ kind: 'welcome', name: member.person.name, token: this.#token });
@@ -196,6 +199,7 @@ export class MenuSession implements Session {
 
   /** It hears no more of the room. */
   unseated(): void {
+    this.#seated = false;
     if (this.#finishing) this.port.end();
   }
 
@@ -305,8 +309,9 @@ export class MenuSession implements Session {
   #finish(reason: string): void {
     if (this.#finishing) return;
     this.#finishing = true;
-    if (this.#member) this.#quit(reason);
-    else this.port.end();
+    const hearsIt = this.#seated;
+    this.#quit(reason);
+    if (!hearsIt) this.port.end();
   }
 
   #quit(reason: string): void {
@@ -329,6 +334,6 @@ export class MenuSession implements Session {
   }
 
   #send(reply: Exclude<MenuReply, { kind: 'other' }>): void {
-    if (!this.#gone) this.port.send(encodeReply(reply));
+    if (!this.#gone && !this.#finishing) this.port.send(encodeReply(reply));
   }
 }

@@ -136,7 +136,7 @@ class TerminalScreen implements Screen {
     // before readline hears of it
     process.stdout.prependListener('resize', this.#redraw);
     // after readline has heard of it
-    process.stdin.on('keypress', this.#fit);
+    process.stdin.on('keypress', this.#keyPressed);
     this.#lines.prompt();
   }
 
@@ -165,7 +165,7 @@ class TerminalScreen implements Screen {
     this.#erase();
     this.#closed = true;
     process.stdout.off('resize', this.#redraw);
-    process.stdin.off('keypress', this.#fit);
+    process.stdin.off('keypress', this.#keyPressed);
     this.#lines.close();
   }
 
@@ -184,7 +184,7 @@ class TerminalScreen implements Screen {
     this.#erase();
     this.#lifted = true;
     this.#typing = false;
-    process.stdin.off('keypress', this.#fit);
+    process.stdin.off('keypress', this.#keyPressed);
     process.stdout.write(`${this.#prompt}${this.#lines.line}\n`);
     this.#events.ended();
     this.#show();
@@ -205,10 +205,22 @@ class TerminalScreen implements Screen {
   /** Most terminals fold their rows anew when resized: so do those that are counted to go up. */
   readonly #redraw = (): void => this.#above(() => {});
 
-  /** Before what is typed grows out of the screen, status lines make room for it. */
-  readonly #fit = (): void => {
-    if (this.#typing && this.#status.length > 0 && this.#statusText() !== this.#shown) this.#redraw();
+  /** Readline counts no rows of what is pasted, and leaves the cursor on a row that it fills. */
+  readonly #keyPressed = (): void => {
+    if (!this.#typing) return;
+    const { rows, cols } = this.#lines.getCursorPos();
+    this.#lines.prevRows = rows;
+    if (cols === 0 && this.#lines.line !== '' && this.#lines.cursor === this.#lines.line.length) {
+      process.stdout.write(' ');
+      readline.cursorTo(process.stdout, 0);
+    }
+    this.#fit();
   };
+
+  /** Before what is typed grows out of the screen, status lines make room for it. */
+  #fit(): void {
+    if (this.#status.length > 0 && this.#statusText() !== this.#shown) this.#redraw();
+  }
 
   /** In one write: nothing flickers. */
   #above(write: () => void): void {

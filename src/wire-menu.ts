@@ -4,6 +4,7 @@
 //   full   Parley's own: the first line is NAME<TAB>PORT, each further one a verb and its fields, apart by TABs
 // What only a full client is told begins with the byte 0x1E, so that it can't be mistaken for a message.
 
+import { ProtocolError } from './errors.ts';
 import type { Offer, Want } from './offers.ts';
 import { ByteQueue, CR, type Decoder, decodeText, encodeText, LF, splitText, TAB } from './wire.ts';
 
@@ -12,6 +13,8 @@ export const MAX_TEXT_BYTES = 65_536;
 const MAX_LINE_BYTES = MAX_TEXT_BYTES + 16;
 /** What a length of two bytes can say. */
 const MAX_UTF_BYTES = 65_535;
+/** A list of names is the longest line. */
+const MAX_REPLY_BYTES = 1024 * 1024;
 const CONTROL = '\x1e';
 const NUL = 0;
 
@@ -57,6 +60,7 @@ export class MenuRequestDecoder implements Decoder<MenuRequest> {
   readonly #queue = new ByteQueue();
   #client: MenuKind | undefined;
   #named = false;
+  #isFirst = true;
   /** No line ends before this. */
   #searched = 0;
   /** What has come is complete, though nothing says so. */
@@ -67,19 +71,21 @@ export class MenuRequestDecoder implements Decoder<MenuRequest> {
 
   /** A message may be complete that only silence ends. */
   get pending(): boolean {
-    return this.#queue.length > 0 && this.#endsBySilence();
+    return (this.#queue.length > 0 || this.#skipping) && this.#endsBySilence();
   }
 
   push(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.#lulled = false;
+    if (this.#isFirst && bytes[0] === NUL) this.#client = 'utf';
+    this.#isFirst = false;
     this.#queue.push(bytes);
-    if (this.#client === undefined && this.#queue.at(0) === NUL) this.#client = 'utf';
   }
 
   /** The client has been silent for a while. */
   lull(): void {
     this.#lulled = true;
+    if (this.#queue.length === 0) this.#skipping = false;
   }
 
   end(): void {
@@ -249,8 +255,7 @@ export function encodeLines(lines: readonly string[]): Uint8Array {
 
 /** The same for a client that speaks writeUTF; one that is too long goes out as several. */
 export function encodeUtf(lines: readonly string[]): Uint8Array {
-  // NUL, the worst case, takes twice the bytes it has in UTF-8
-  const pieces = lines.flatMap((one) => splitText(one, Math.floor(MAX_UTF_BYTES / 2))).map(encodeModified);
+  const pieces = lines.flatMap(utfPieces);
   const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + 2 + length, 0));
   let at = 0;
   for (const piece of pieces) {
@@ -260,6 +265,13 @@ export function encodeUtf(lines: readonly string[]): Uint8Array {
     at += 2 + piece.length;
   }
   return all;
+}
+
+function utfPieces(line: string): Uint8Array[] {
+  const whole = encodeModified(line);
+  if (whole.length <= MAX_UTF_BYTES) return [whole];
+  // NUL, the worst case, takes twice the bytes that it has in UTF-8
+  return splitText(line, Math.floor(MAX_UTF_BYTES / 2)).map(encodeModified);
 }
 
 export function encodeReply(reply: Exclude<MenuReply, { kind: 'other' }>): Uint8Array {
@@ -301,6 +313,7 @@ export class MenuReplyDecoder implements Decoder<MenuReply> {
     const queue = this.#queue;
     const end = queue.indexOf(LF, this.#searched);
     if (end < 0 && !(this.#ended && queue.length > 0)) {
+      if (queue.length > MAX_REPLY_BYTES) throw new ProtocolError('too-long', 'the server’s line has no end');
       this.#searched = queue.length;
       return undefined;
     }

@@ -8,11 +8,13 @@ import * as assert from 'uvu/assert';
 import { type Backbone, LocalBackbone } from '../src/backbone.ts';
 import { HouseError } from '../src/errors.ts';
 import type { HouseEvent, Post } from '../src/events.ts';
+import { Files, type FilesOptions } from '../src/files.ts';
 import { Lab, type LabOptions } from '../src/lab.ts';
-import { type LabSession, LabTcp } from '../src/lab-session.ts';
+import { LabTcp } from '../src/lab-session.ts';
+import { Menu } from '../src/menu-session.ts';
 import type { Limits, Member, Room, Tongue } from '../src/rooms.ts';
 import { House } from '../src/rooms.ts';
-import type { Address, Broadcast, DatagramPort, Port } from '../src/session.ts';
+import type { Address, Broadcast, DatagramPort, Port, Session } from '../src/session.ts';
 import type { Store, StoredRoom } from '../src/store.ts';
 import type { StoreStart } from '../src/store-worker.ts';
 
@@ -136,6 +138,7 @@ export class FakePort implements Port {
   readonly local: Address = { ip: '192.0.2.1', port: 5000 };
   readonly remote: Address;
   readonly blocks: string[] = [];
+  readonly #pieces: Uint8Array[] = [];
   readonly bugs: unknown[] = [];
   resumed = 0;
   ended = false;
@@ -149,7 +152,9 @@ export class FakePort implements Port {
 
   send(bytes: Uint8Array): void {
     assert.not(this.ended, `${this.id} was sent something after its end`);
-    if (!this.broken) this.blocks.push(new TextDecoder().decode(bytes));
+    if (this.broken) return;
+    this.blocks.push(new TextDecoder().decode(bytes));
+    this.#pieces.push(bytes.slice());
   }
 
   end(): void {
@@ -166,7 +171,15 @@ export class FakePort implements Port {
 
   /** What has been sent since the last time. */
   take(): string {
+    this.#pieces.length = 0;
     return this.blocks.splice(0).join('');
+  }
+
+  /** The same, byte for byte. */
+  takeBytes(): Uint8Array {
+    const bytes = Uint8Array.from(this.#pieces.flatMap((piece) => [...piece]));
+    this.take();
+    return bytes;
   }
 }
 
@@ -238,6 +251,18 @@ export function openLab(options: Partial<LabOptions> = {}, on: TestHouse = openH
   return { ...on, lab, tcp: new LabTcp(lab), stops };
 }
 
+export interface TestMenu extends TestHouse {
+  readonly menu: Menu;
+  readonly files: Files;
+}
+
+/** Tokens and tickets are `#1`, `#2` … */
+export function openMenu(options: Partial<FilesOptions> = {}, on: TestHouse = openHouse()): TestMenu {
+  let made = 0;
+  const files = new Files({ random: () => `#${++made}`, isOpen: false, ...options });
+  return { ...on, files, menu: new Menu({ house: on.house, files, broadcast: () => new FakeBroadcast() }) };
+}
+
 /**
  * Plays a conversation and compares it byte for byte. `C:` is what the first client sends, `S:` what it gets;
  * `C2:` and `S2:` are the second client's. Lines in a row are one segment; `\` at the end of a line leaves out
@@ -249,15 +274,40 @@ export async function play(lab: TestLab, script: string): Promise<void> {
 }
 
 /** The same, and the ports of the clients, by their number (the first has none). */
-export async function converse(lab: TestLab, script: string): Promise<Map<string, FakePort>> {
+export function converse(lab: TestLab, script: string): Promise<Map<string, FakePort>> {
+  return talk((port) => lab.tcp.open(port), script, lab.bugs);
+}
+
+/**
+ * The same for `menu`: `␞`, `␉`, `␀` and the like stand for control characters, «text» for a short text in
+ * writeUTF.
+ */
+export async function chatter(on: TestMenu, script: string): Promise<void> {
+  await talk(
+    (port) => on.menu.open(port),
+    script,
+    on.bugs,
+    (text) =>
+      text
+        .replace(/[\u2400-\u241f]/g, (picture) => String.fromCharCode(picture.charCodeAt(0) - 0x2400))
+        .replace(/«([^»]*)»/g, (_, said) => `\0${String.fromCharCode(said.length)}${said}`),
+  );
+}
+
+async function talk(
+  open: (port: FakePort) => Session,
+  script: string,
+  bugs: readonly unknown[],
+  read = (text: string) => text,
+): Promise<Map<string, FakePort>> {
   const ports = new Map<string, FakePort>();
-  const sessions = new Map<string, LabSession>();
+  const sessions = new Map<string, Session>();
   let now = 0;
-  const session = (n: string): LabSession => {
+  const session = (n: string): Session => {
     const known = sessions.get(n);
     if (known) return known;
     const port = new FakePort(`c${n || '1'}`);
-    const opened = lab.tcp.open(port);
+    const opened = open(port);
     ports.set(n, port);
     sessions.set(n, opened);
     return opened;
@@ -270,22 +320,22 @@ export async function converse(lab: TestLab, script: string): Promise<Map<string
       session(n);
       const port = ports.get(n) as FakePort;
       if (text === '<close>\n') assert.ok(port.ended, `${port.id} is still open`);
-      else expect(port.take(), text, port.id);
+      else expect(port.take(), read(text), port.id);
       continue;
-    } else if (text === '<half-close>\n') session(n).ended();
+    } else if (text === '<half-close>\n') session(n).ended(now);
     else if (text === '<broken>\n') {
       const broken = session(n);
-      (broken.port as FakePort).broken = true;
+      (ports.get(n) as FakePort).broken = true;
       broken.closed('the connection broke');
     } else if (text === '<drop>\n') session(n).dropped('you read too slowly');
-    else session(n).receive(new TextEncoder().encode(text), now);
+    else session(n).receive(new TextEncoder().encode(read(text)), now);
     await settle();
   }
   for (const port of ports.values()) {
     assert.is(port.take(), '', `${port.id} got more than was expected`);
     assert.equal(port.bugs, []);
   }
-  assert.equal(lab.bugs, []);
+  assert.equal(bugs, []);
   return ports;
 }
 

@@ -383,6 +383,17 @@ export class Client extends Watched {
     return this.until(look, ms, () => `${count} bytes did not come; ${this.#state()}`);
   }
 
+  /** The next bytes, which need not be UTF-8. */
+  async takeRaw(count: number, ms = WAIT_MS): Promise<Buffer> {
+    const look = () => {
+      if (this.#length < count) return this.#mustGoOn(`${count} bytes`);
+      const bytes = this.#gather().subarray(0, count);
+      this.#takeBytes(count);
+      return bytes;
+    };
+    return this.until(look, ms, () => `${count} bytes did not come; ${this.#state()}`);
+  }
+
   /** What comes up to the end, which is one without an error. */
   async toEnd(ms = WAIT_MS): Promise<string> {
     const how = await this.#over(ms);
@@ -566,4 +577,48 @@ export function externalIp(): string | undefined {
 
 export function hasIpv6Loopback(): boolean {
   return Object.values(os.networkInterfaces()).some((list) => list?.some(({ address }) => address === '::1'));
+}
+
+// --- the menu dialect --------------------------------------------------------------------------------------
+
+/** In the room `main`, where all members of the menu dialect are: hears who joins it and what is said. */
+export async function watchMain(server: Server): Promise<Client> {
+  const watcher = await Client.connect(server.tcp);
+  watcher.send(join('main', 'watcher'));
+  await watcher.expect(/JOINED_CHATROOM: main\n[\s\S]*?watcher has joined this chatroom\.\n\n/);
+  return watcher;
+}
+
+/** Until the watcher has heard that. */
+export async function heard(watcher: Client, what: string, ms = WAIT_MS): Promise<void> {
+  await watcher.expect(new RegExp(`[\\s\\S]*?MESSAGE: ${what.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}\n\n`, 'u'), ms);
+}
+
+/** Java's writeUTF: a length of two bytes, then modified UTF-8. */
+export function writeUtf(...texts: readonly string[]): Buffer {
+  const bytesOf = (unit: number): number[] => {
+    if (unit > 0 && unit < 0x80) return [unit];
+    if (unit < 0x800) return [0xc0 | (unit >> 6), 0x80 | (unit & 0x3f)];
+    return [0xe0 | (unit >> 12), 0x80 | ((unit >> 6) & 0x3f), 0x80 | (unit & 0x3f)];
+  };
+  const frames = texts.map((text) => {
+    const bytes = Array.from({ length: text.length }, (_, at) => bytesOf(text.charCodeAt(at))).flat();
+    return Buffer.from([bytes.length >> 8, bytes.length & 0xff, ...bytes]);
+  });
+  return Buffer.concat(frames);
+}
+
+/** parley-client in the form that the exercise gives it, in a directory of its own unless told. */
+export function startMenu(port: number, options: { args?: readonly string[]; cwd?: string } = {}): Program {
+  const { args = [], cwd = temporaryDirectory() } = options;
+  return new Program({ command: [...clientCommand(), '-l', '0', '-p', String(port), ...args], port: 'none', cwd });
+}
+
+/** Looks again and again, where nothing tells that something has changed. */
+export async function eventually<T>(look: () => T | undefined, what: string, ms = WAIT_MS): Promise<T> {
+  for (const since = performance.now(); ; await pause(10)) {
+    const found = look();
+    if (found !== undefined) return found;
+    if (performance.now() - since > ms) throw new Error(`after ${ms} ms: ${what}`);
+  }
 }

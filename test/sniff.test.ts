@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Sniffed, sniff, sniffDatagram } from '../src/sniff.ts';
+import { type Sniffed, sniff, sniffDatagram, sniffSilent } from '../src/sniff.ts';
 
 /** One byte for each character. */
 const bytesOf = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
@@ -193,6 +193,51 @@ test('waits for the first word, however many blank lines come before it', () => 
 
 test('looks at four KiB and no further', () => {
   assert.is(sniff(bytesOf(`${'\n'.repeat(5000)}HELO x\n`)), 'more');
+});
+
+for (const name of ['Jo', 'J', 'HE', 'CHAT', 'GET', 'NICK', 'NICK ', 'USER ann', 'LGIN', 'LGIN12', 'KILL', 'PRI *']) {
+  test(`${JSON.stringify(name)} and then silence is a name`, () => {
+    assert.is(sniff(bytesOf(name)), 'more');
+    assert.is(sniffSilent(bytesOf(name)), 'menu');
+    assert.is(sniffSilent(bytesOf(`\n ${name}`)), 'menu', 'behind blanks');
+  });
+}
+
+for (const blank of ['', ' ', '\n', '\r\n\r\n', ' \t\n', '\0', '\0\x03', '\x16', '\x16\x03', '\x16\x03\x01']) {
+  test(`${JSON.stringify(blank)} and then silence says nothing yet`, () => {
+    assert.is(sniffSilent(bytesOf(blank)), 'more');
+  });
+}
+
+for (const [opening, due] of [
+  ['HELO', 'lab'],
+  ['\nHELO', 'lab'],
+  ['KILL_SERVICE', 'lab'],
+  ['NICK ann', 'irc'],
+  ['\0\x02J', 'menu'],
+  ['\x80', 'menu'],
+] as const) {
+  test(`${JSON.stringify(opening)} and then silence is ${due}`, () => assert.is(sniffSilent(bytesOf(opening)), due));
+}
+
+test('silence decides as the end would, or not at all, and changes nothing that is decided', () => {
+  const starts = (Object.values(OPENINGS) as string[][]).flat();
+  const any = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.tuple(fc.constantFrom(...starts), fc.nat(30)).map(([opening, cut]) => bytesOf(opening.slice(0, cut))),
+  );
+  fc.assert(
+    fc.property(any, (bytes) => {
+      const found = sniffSilent(bytes);
+      if (found === 'more') assert.not(/[^\0-\x20]/.test(String.fromCharCode(...bytes)));
+      else {
+        assert.is(found, sniff(bytes, true));
+        const before = sniff(bytes);
+        assert.ok(before === 'more' || before === found);
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test('tells datagrams', () => {
