@@ -81,7 +81,7 @@ export class Files {
     const member = this.#memberOf(requester);
     const owner = this.#owners.get(nameKey(ownerName));
     if (!owner || (member && !sharesRoom(owner.member, member))) {
-      throw new HouseError('no-such-file', `nobody called ${ownerName} shares files here`);
+      throw new HouseError('no-such-file', 'nobody of that name shares files here');
     }
     const holder = member?.person.id ?? requester.ip;
     this.#count(holder);

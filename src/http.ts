@@ -9,7 +9,7 @@ import { HouseError } from './errors.ts';
 import type { FileOwner, Files } from './files.ts';
 import { pathParts } from './http-files.ts';
 import { type Log, logBug } from './log.ts';
-import { Relay, type RelayContext, refuse, type Source } from './relay.ts';
+import { answerLine, Relay, type RelayContext, refuse, type Source } from './relay.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_MS = 10_000;
@@ -87,16 +87,11 @@ export class Http {
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (root === 'files' && parts.length === 3) {
       if (isRead) this.#sendFile(request, response, first, second);
-      else this.#refuseMethod(response, 'GET, HEAD');
+      else answerLine(response, 405, 'only GET and HEAD here', { Allow: 'GET, HEAD' });
     } else if (root === 'relay' && parts.length === 2) {
       if (request.method === 'PUT') this.#takeFile(request, response, first);
-      else this.#refuseMethod(response, 'PUT');
+      else answerLine(response, 405, 'only PUT here', { Allow: 'PUT' });
     } else refuse(response, new HouseError('no-such-file', 'there is nothing here'));
-  }
-
-  #refuseMethod(response: ServerResponse, allowed: string): void {
-    const line = `only ${allowed} here\n`;
-    response.writeHead(405, { Allow: allowed, 'Content-Type': 'text/plain', Connection: 'close' }).end(line);
   }
 
   #sendFile(request: IncomingMessage, response: ServerResponse, owner: string, file: string): void {
@@ -124,10 +119,7 @@ export class Http {
   #takeFile(request: IncomingMessage, response: ServerResponse, ticket: string): void {
     const take = this.#awaited.get(ticket);
     if (take) take({ bytes: request, answer: response });
-    else {
-      response.setHeader('Connection', 'close');
-      refuse(response, new HouseError('no-such-file', 'nobody waits for that'));
-    }
+    else refuse(response, new HouseError('no-such-file', 'nobody waits for that'));
   }
 
   #add(relay: Relay): void {

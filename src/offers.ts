@@ -33,7 +33,6 @@ export const STALL_MS = 30_000;
 /** How a refusal is spelt in HTTP, and on the wire between server and owner. */
 const STATUS: Readonly<Partial<Record<HouseCode, number>>> = {
   'bad-file': 400,
-  'bad-name': 400,
   'not-allowed': 401,
   'not-shared': 403,
   'no-such-file': 404,

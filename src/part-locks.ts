@@ -7,10 +7,14 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
+import { setTimeout } from 'node:timers/promises';
 import type { Locks, Release } from './landing.ts';
 
 /** A lock without a pid is one that is being written, or was when its program ended. */
 const UNWRITTEN_MS = 10_000;
+/** Who waits for a lock looks so often, for so long. */
+const STEP_MS = 20;
+const PATIENCE_MS = 60_000;
 
 /** The keys of all locks that this program has. */
 const held = new Set<string>();
@@ -31,6 +35,15 @@ export class PartLocks implements Locks {
     return async () => {
       if (held.delete(key) && readPid(lock) === process.pid) remove(lock);
     };
+  }
+
+  async lock(file: string): Promise<Release | undefined> {
+    for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += STEP_MS) {
+      const release = await this.tryLock(file);
+      if (release) return release;
+      await setTimeout(STEP_MS);
+    }
+    return undefined;
   }
 }
 

@@ -18,8 +18,10 @@ import {
   writeRange,
 } from './http-files.ts';
 import { type Offer, STALL_MS, statusOf } from './offers.ts';
+import { printable } from './printable.ts';
 import { isLoopback } from './session.ts';
 import { StallWatch } from './stall.ts';
+import { encodeText } from './wire.ts';
 
 /** An owner that can't be connected to is not tried again for a while. */
 const CONNECT_MS = 2000;
@@ -202,7 +204,7 @@ export class Relay {
       awaited.set(ticket.id, (source) => {
         awaited.delete(ticket.id);
         if (source.bytes.headers['content-length'] === String(to - from)) return resolve(source);
-        source.answer?.writeHead(400, { Connection: 'close' }).end(`${to - from} bytes are due\n`);
+        if (source.answer) answerLine(source.answer, 400, `${to - from} bytes are due`);
         reject(new HouseError('owner-gone', 'the owner sent something else'));
       });
       this.#over.promise.catch(() => awaited.delete(ticket.id));
@@ -264,20 +266,23 @@ function hostOf(ip: string): string {
   return ip.includes(':') ? `[${ip}]` : ip;
 }
 
-/** One plain line. */
-export function refuse(response: ServerResponse, error: HouseError): void {
-  const status = statusOf(error.code);
-  if (response.headersSent) {
-    response.destroy();
-    return;
-  }
-  const line = `${error.message.replace(/[^\x20-\x7e\xa0-\u{10ffff}]/gu, ' ')}\n`;
-  const headers: Record<string, string | number> = {
+/** In one plain line; or, in the middle of an answer, by breaking off. */
+export function refuse(response: ServerResponse, { code, message }: HouseError): void {
+  if (response.headersSent) response.destroy();
+  else answerLine(response, statusOf(code), message);
+}
+
+/** Closes afterwards: what else the other side may be sending is not read. */
+export function answerLine(response: ServerResponse, status: number, text: string, headers = {}): void {
+  const line = encodeText(`${printable(text).replaceAll('\n', ' ')}\n`);
+  response.writeHead(status, {
     'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': new TextEncoder().encode(line).length,
+    'Content-Length': line.length,
     'X-Content-Type-Options': 'nosniff',
-  };
-  if (status === 401) headers['WWW-Authenticate'] = 'Bearer';
-  if (status === 429 || status === 503) headers['Retry-After'] = 1;
-  response.writeHead(status, headers).end(line);
+    Connection: 'close',
+    ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
+    ...(status === 429 || status === 503 ? { 'Retry-After': 1 } : {}),
+    ...headers,
+  });
+  response.end(line);
 }

@@ -10,8 +10,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Disk } from '../src/disk.ts';
 import { HouseError } from '../src/errors.ts';
-import { Landing, type Locks } from '../src/landing.ts';
+import { Landing, type Locks, type Release } from '../src/landing.ts';
 import { PartLocks } from '../src/part-locks.ts';
+import { settle } from './fakes.ts';
 
 const test = suite('landing');
 
@@ -50,6 +51,14 @@ class FakeLocks implements Locks {
     if (this.held.has(file)) return undefined;
     this.held.add(file);
     return async () => void this.held.delete(file);
+  }
+
+  async lock(file: string): Promise<Release | undefined> {
+    for (;;) {
+      const release = await this.tryLock(file);
+      if (release) return release;
+      await settle();
+    }
   }
 }
 
