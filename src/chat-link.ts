@@ -12,6 +12,8 @@ const GIVE_UP_MS = 60_000;
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 2000;
 const MAX_WAITING = 1000;
+/** A server that closes so often before it has let us in does not want us. */
+const MAX_REFUSALS = 3;
 const END_MS = 1000;
 
 type Request = Exclude<MenuRequest, { kind: 'fault' }>;
@@ -34,6 +36,8 @@ export class ChatLink {
   /** Said while there was no connection. */
   #waiting: Request[] = [];
   #wasConnected = false;
+  /** Connections in a row that ended without a welcome to our name. */
+  #refusals = 0;
   #triedSince = performance.now();
   #waitMs = FIRST_WAIT_MS;
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -117,6 +121,7 @@ export class ChatLink {
   #receive(reply: MenuReply): void {
     if (reply.kind === 'welcome') {
       this.#token = reply.token;
+      this.#refusals = 0;
       this.#waitMs = FIRST_WAIT_MS;
       for (const resolve of this.#tokenWaiters.splice(0)) resolve(reply.token);
       const waiting = this.#waiting;
@@ -128,6 +133,7 @@ export class ChatLink {
 
   #disconnected(error: NodeJS.ErrnoException): void {
     const wasUp = this.#socket !== undefined;
+    if (wasUp && this.#hello && this.#token === undefined) this.#refusals++;
     this.#socket = undefined;
     this.#token = undefined;
     if (this.#ended) return;
@@ -136,7 +142,7 @@ export class ChatLink {
       this.#events.lost();
     }
     const patienceMs = this.#wasConnected ? GIVE_UP_MS : FIRST_TRY_MS;
-    const isFinal = !this.#wasConnected && error.code !== 'ECONNREFUSED';
+    const isFinal = this.#refusals >= MAX_REFUSALS || (!this.#wasConnected && error.code !== 'ECONNREFUSED');
     if (isFinal || performance.now() - this.#triedSince + this.#waitMs > patienceMs) {
       this.#ended = true;
       return this.#events.closed(error);

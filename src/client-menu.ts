@@ -47,6 +47,9 @@ const OPTIONS = ['m', 'f', 'x'];
 /** Names for Tab, before they are needed. */
 const WHO: Action = { kind: 'send', request: { kind: 'who' } };
 
+/** Who wants to leave before the server has answered waits no longer than this. */
+const PATIENCE_MS = 3000;
+
 /** What the next line is. */
 type State = 'name' | 'entering' | 'option' | 'message' | 'owner' | 'file';
 
@@ -69,6 +72,7 @@ export class MenuFace implements Face<ClientRequest> {
   #serving = 0;
   #inputEnded = false;
   #isLost = false;
+  #leavingSince: number | undefined;
   #isOver = false;
 
   constructor(tellsSuccess: boolean) {
@@ -127,6 +131,16 @@ export class MenuFace implements Face<ClientRequest> {
   /** It will not come back. */
   closed(error: string): Action[] {
     return this.#exit({ kind: 'exit', status: 1, error });
+  }
+
+  /** Now and then: a server that does not answer keeps nobody who has typed `x`, or ended the input. */
+  tick(now: number): Action[] {
+    if (this.#state !== 'entering' || !(this.#inputEnded || leadsToExit(this.#typed))) {
+      this.#leavingSince = undefined;
+      return [];
+    }
+    this.#leavingSince ??= now;
+    return now - this.#leavingSince < PATIENCE_MS ? [] : this.#leave();
   }
 
   fetched(fetched: Fetched): Action[] {
@@ -269,6 +283,17 @@ export class MenuFace implements Face<ClientRequest> {
     this.#isOver = true;
     return [exit];
   }
+}
+
+/** Whether these lines, typed at the menu, choose `x` at last. */
+function leadsToExit(lines: readonly string[]): boolean {
+  const taken: Readonly<Record<string, number>> = { m: 2, f: 3 };
+  for (let at = 0; at < lines.length; ) {
+    const option = lines[at]?.trim().toLowerCase() ?? '';
+    if (option === 'x') return true;
+    at += taken[option] ?? 1;
+  }
+  return false;
 }
 
 function chat(text: string): Action {

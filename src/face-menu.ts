@@ -117,6 +117,8 @@ async function run({ listen, server, directory, direct }: MenuClientOptions, exi
   const player = new Player<ClientRequest>(face, { server: `${server.host} port ${server.port}`, send }, end);
   setInterval(() => {
     const now = performance.now();
+    const due = face.tick(now);
+    if (due.length > 0) player.play(due);
     player.status([...fetcher.active, ...sharer.active].map((progress) => progress.line(now)));
   }, DRAW_MS).unref();
   player.play(face.start());

@@ -10,6 +10,7 @@ import type { Audience, House, Member, Room, Tongue } from './rooms.ts';
 import type { Address, Broadcast, Port, Session } from './session.ts';
 import {
   chatLines,
+  chatPrefix,
   encodeLines,
   encodeReply,
   encodeUtf,
@@ -107,15 +108,16 @@ class MenuAudience implements Audience {
       case 'left':
         return;
       case 'post':
-        return this.#tell(chatLines(event.who.name, event.text), this.#sender(event));
+        return this.#tell(event.who.name, event.text, this.#sender(event));
       case 'closing':
-        return this.#tell(chatLines('server', 'This server is going down.'));
+        return this.#tell('server', 'This server is going down.');
     }
   }
 
-  #tell(lines: readonly string[], except?: Port): void {
+  #tell(name: string, text: string, except?: Port): void {
+    const lines = chatLines(name, text);
     this.#lines.append(encodeLines(lines), except);
-    if (this.#utfClients > 0) this.#utf.append(encodeUtf(lines), except);
+    if (this.#utfClients > 0) this.#utf.append(encodeUtf(lines, chatPrefix(name)), except);
   }
 
   #sender({ who }: Post): Port | undefined {

@@ -26,10 +26,14 @@ const TESTS: readonly (readonly [Sniffed, (text: string) => Verdict])[] = [
   ['lab', looksLikeLab],
 ];
 
+/** What Parley's own `menu` client says first: a name, which may be any, and a port. */
+const FULL_MENU_LINE = /^[^\t\r\n]+\t\d{1,5}\n/;
+
 /** `ended`: no more bytes will come, so `more` is no answer. */
 export function sniff(bytes: Uint8Array, ended = false): Sniffed | 'more' {
   // one character for each byte: all that is looked for is ASCII
   const text = latin1Text(bytes.subarray(0, SNIFF_MAX_BYTES));
+  if (FULL_MENU_LINE.test(text)) return 'menu';
   let undecided = text === '';
   for (const [dialect, test] of TESTS) {
     const verdict = test(ended ? `${text}\n` : text);

@@ -246,16 +246,21 @@ export function chatLines(name: string, text: string): string[] {
   return text
     .replace(/(?:\r\n|\r|\n)$/, '')
     .split(/\r\n|\r|\n/)
-    .map((one) => `${name}: ${one}`);
+    .map((one) => chatPrefix(name) + one);
+}
+
+/** What a message begins with. */
+export function chatPrefix(name: string): string {
+  return `${name}: `;
 }
 
 export function encodeLines(lines: readonly string[]): Uint8Array {
   return encodeText(`${lines.join('\n')}\n`);
 }
 
-/** The same for a client that speaks writeUTF; one that is too long goes out as several. */
-export function encodeUtf(lines: readonly string[]): Uint8Array {
-  const pieces = lines.flatMap(utfPieces);
+/** The same for a client that speaks writeUTF; a line that is too long goes out as several, each with the prefix. */
+export function encodeUtf(lines: readonly string[], prefix = ''): Uint8Array {
+  const pieces = lines.flatMap((one) => utfPieces(one, prefix));
   const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + 2 + length, 0));
   let at = 0;
   for (const piece of pieces) {
@@ -267,11 +272,12 @@ export function encodeUtf(lines: readonly string[]): Uint8Array {
   return all;
 }
 
-function utfPieces(line: string): Uint8Array[] {
+function utfPieces(line: string, prefix: string): Uint8Array[] {
   const whole = encodeModified(line);
   if (whole.length <= MAX_UTF_BYTES) return [whole];
   // NUL, the worst case, takes twice the bytes that it has in UTF-8
-  return splitText(line, Math.floor(MAX_UTF_BYTES / 2)).map(encodeModified);
+  const room = Math.floor(MAX_UTF_BYTES / 2) - encodeModified(prefix).length;
+  return splitText(line.slice(prefix.length), room).map((piece) => encodeModified(prefix + piece));
 }
 
 export function encodeReply(reply: Exclude<MenuReply, { kind: 'other' }>): Uint8Array {

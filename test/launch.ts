@@ -3,7 +3,7 @@
 // the project). Every wait has a limit and tells what had come by then; `limited` makes tests that leave
 // nothing behind: no process, no socket, no file.
 
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn, spawnSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -608,10 +608,18 @@ export function writeUtf(...texts: readonly string[]): Buffer {
   return Buffer.concat(frames);
 }
 
+export interface MenuOptions {
+  readonly args?: readonly string[];
+  readonly cwd?: string;
+  /** 0 (any free one) unless told. */
+  readonly listen?: number;
+}
+
 /** parley-client in the form that the exercise gives it, in a directory of its own unless told. */
-export function startMenu(port: number, options: { args?: readonly string[]; cwd?: string } = {}): Program {
-  const { args = [], cwd = temporaryDirectory() } = options;
-  return new Program({ command: [...clientCommand(), '-l', '0', '-p', String(port), ...args], port: 'none', cwd });
+export function startMenu(port: number, options: MenuOptions = {}): Program {
+  const { args = [], cwd = temporaryDirectory(), listen = 0 } = options;
+  const words = ['-l', String(listen), '-p', String(port), ...args];
+  return new Program({ command: [...clientCommand(), ...words], port: 'none', cwd });
 }
 
 /** Looks again and again, where nothing tells that something has changed. */
@@ -620,5 +628,148 @@ export async function eventually<T>(look: () => T | undefined, what: string, ms 
     const found = look();
     if (found !== undefined) return found;
     if (performance.now() - since > ms) throw new Error(`after ${ms} ms: ${what}`);
+  }
+}
+
+// --- a terminal ------------------------------------------------------------------------------------------
+
+const PTY = `
+import fcntl, os, pty, select, struct, sys, termios
+pid, fd = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', int(sys.argv[1]), int(sys.argv[2]), 0, 0))
+    os.execvp(sys.argv[3], sys.argv[3:])
+sources = [0, fd]
+while True:
+    for ready in select.select(sources, [], [])[0]:
+        try:
+            data = os.read(ready, 65536)
+        except OSError:
+            data = b''
+        if ready == 0 and not data:
+            sources.remove(0)
+        elif ready == fd and not data:
+            status = os.waitpid(pid, 0)[1]
+            sys.exit(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
+        else:
+            os.write(fd if ready == 0 else 1, data)
+`;
+
+/** Whether programs can be run on a pseudo-terminal here. */
+export function hasTerminals(): boolean {
+  return spawnSync('python3', ['-c', 'import pty, fcntl, termios']).status === 0;
+}
+
+/** A program on a terminal, and what a person sees there. */
+export class Terminal {
+  readonly program: Program;
+  readonly #screen: TerminalScreen;
+  #drawn = 0;
+
+  constructor(command: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}, size = [24, 120]) {
+    const [rows = 24, columns = 120] = size;
+    this.#screen = new TerminalScreen(columns, rows);
+    const words = ['python3', '-c', PTY, String(rows), String(columns), ...command];
+    this.program = new Program({ command: words, port: 'none', cwd, env: { TERM: 'xterm', ...env } });
+  }
+
+  type(text: string): void {
+    this.program.type(text);
+  }
+
+  /** All rows, also those that have gone out above, with the cursor as a bar. */
+  rows(): string[] {
+    const { stdout } = this.program;
+    this.#screen.write(stdout.slice(this.#drawn));
+    this.#drawn = stdout.length;
+    return this.#screen.rows();
+  }
+
+  /** Until these are the last rows. */
+  async endsWith(...expected: ReadonlyArray<string | RegExp>): Promise<void> {
+    const fits = (row: string | undefined, one: string | RegExp) =>
+      typeof one === 'string' ? row === one : one.test(row ?? '');
+    const last = () => this.rows().slice(-expected.length);
+    try {
+      await eventually(() => expected.every((one, at) => fits(last()[at], one)) || undefined, '');
+    } catch {
+      throw new Error(`the screen should end with\n${expected.join('\n')}\nbut is\n${this.rows().join('\n')}`);
+    }
+  }
+}
+
+/** What a terminal makes of what is written: as much of it as our screen needs. */
+class TerminalScreen {
+  readonly #columns: number;
+  readonly #height: number;
+  readonly #grid: string[][] = [[]];
+  #row = 0;
+  #column = 0;
+  #wraps = true;
+  #rest = '';
+
+  constructor(columns: number, height: number) {
+    this.#columns = columns;
+    this.#height = height;
+  }
+
+  write(text: string): void {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+    const parts = /\x1b\[([\d;?]*)([A-Za-z])|\x1b[^[]?|\x1b\[[\d;?]*$|[^\x1b]/gu;
+    const all = this.#rest + text;
+    this.#rest = '';
+    for (const { 0: part, 1: argument = '', 2: code } of all.matchAll(parts)) {
+      if (code) this.#control(code, argument);
+      else if (part.startsWith('\x1b')) this.#rest = part;
+      else if (part === '\r') this.#column = 0;
+      else if (part === '\n') this.#rowAt(++this.#row);
+      else if (part >= ' ') this.#letter(part);
+    }
+  }
+
+  rows(): string[] {
+    const shown = this.#grid.map((cells, row) => {
+      const text = Array.from(cells, (cell) => cell ?? ' ');
+      while (row === this.#row && text.length < this.#column) text.push(' ');
+      if (row === this.#row) text.splice(this.#column, 0, '|');
+      return text.join('').trimEnd();
+    });
+    while (shown.at(-1) === '') shown.pop();
+    return shown;
+  }
+
+  #rowAt(row: number): string[] {
+    while (this.#grid.length <= row) this.#grid.push([]);
+    return this.#grid[row] as string[];
+  }
+
+  #letter(char: string): void {
+    const width = /[\u3000-\uffee]/.test(char) ? 2 : 1;
+    if (this.#column + width > this.#columns) {
+      if (this.#wraps) this.#row++;
+      this.#column = this.#wraps ? 0 : this.#columns - width;
+    }
+    const cells = this.#rowAt(this.#row);
+    cells[this.#column] = char;
+    if (width === 2) cells[this.#column + 1] = '';
+    this.#column += width;
+  }
+
+  #control(code: string, argument: string): void {
+    const count = Number.parseInt(argument, 10) || 1;
+    if (code === 'A') this.#row = Math.max(0, this.#row - count, this.#grid.length - this.#height);
+    else if (code === 'B') this.#row += count;
+    else if (code === 'C') this.#column += count;
+    else if (code === 'D') this.#column = Math.max(0, Math.min(this.#column, this.#columns - 1) - count);
+    else if (code === 'G') this.#column = count - 1;
+    else if (code === 'J') this.#clearDown();
+    else if (code === 'K') this.#rowAt(this.#row).splice(this.#column);
+    else if (argument === '?7') this.#wraps = code === 'h';
+    else if (code !== 'm') throw new Error(`the screen has no ${argument}${code}`);
+  }
+
+  #clearDown(): void {
+    this.#rowAt(this.#row).splice(this.#column);
+    this.#grid.splice(this.#row + 1);
   }
 }
