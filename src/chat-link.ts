@@ -1,5 +1,5 @@
 // Layer 4. The client's chat connection of `menu`: kept alive over restarts of the server. The name is said
-// again each time; what is to be said meanwhile waits, up to a bound.
+// again each time; what is to be said meanwhile waits.
 
 import net, { type Socket } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
@@ -11,7 +11,8 @@ const FIRST_TRY_MS = 2000;
 const GIVE_UP_MS = 60_000;
 const FIRST_WAIT_MS = 100;
 const MAX_WAIT_MS = 2000;
-const MAX_WAITING = 1000;
+/** With so much to be said, no more is read from a pipe until the server is back. */
+const MANY_WAITING = 1000;
 /** A server that closes so often before it has let us in does not want us. */
 const MAX_REFUSALS = 3;
 const END_MS = 1000;
@@ -84,8 +85,8 @@ export class ChatLink {
   /** False when no more should be said for now. */
   send(request: Request): boolean {
     if (this.#socket && this.#token !== undefined) return this.#socket.write(encodeRequest(request));
-    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(request);
-    return true;
+    this.#waiting.push(request);
+    return this.#waiting.length < MANY_WAITING;
   }
 
   /** For what only makes sense on this very connection. */

@@ -81,7 +81,10 @@ async function run({ listen, server, directory, direct }: MenuClientOptions, exi
     refuse: (ticket, status, reason) => link.answer({ kind: 'no', ticket, status, reason }),
     busy: (ticket) => link.answer({ kind: 'busy', ticket }),
     serving: () => face.serving(),
-    served: (served) => player.play(face.served(served)),
+    served: (served) => {
+      player.play(face.served(served));
+      draw();
+    },
     onBug,
   });
   const listening = await sharer.listen(listen);
@@ -100,7 +103,10 @@ async function run({ listen, server, directory, direct }: MenuClientOptions, exi
       case 'fetch':
         fetcher
           .fetch(request.owner, request.file)
-          .then((fetched) => player.play(face.fetched(fetched)))
+          .then((fetched) => {
+            player.play(face.fetched(fetched));
+            draw();
+          })
           .catch(onBug);
         return true;
       // said by the end itself
@@ -115,11 +121,14 @@ async function run({ listen, server, directory, direct }: MenuClientOptions, exi
     link.end(() => exit(status, error));
   };
   const player = new Player<ClientRequest>(face, { server: `${server.host} port ${server.port}`, send }, end);
-  setInterval(() => {
+  const draw = (): void => {
     const now = performance.now();
-    const due = face.tick(now);
-    if (due.length > 0) player.play(due);
     player.status([...fetcher.active, ...sharer.active].map((progress) => progress.line(now)));
+  };
+  setInterval(() => {
+    const due = face.tick(performance.now());
+    if (due.length > 0) player.play(due);
+    draw();
   }, DRAW_MS).unref();
   player.play(face.start());
   link.connect();

@@ -9,7 +9,7 @@ import { HouseError } from './errors.ts';
 import type { FileOwner, Files } from './files.ts';
 import { pathParts } from './http-files.ts';
 import { type Log, logBug } from './log.ts';
-import { answerLine, Relay, type RelayContext, refuse, type Source } from './relay.ts';
+import { answerLine, Relay, type RelayContext, refuse, type Source, Turns } from './relay.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_MS = 10_000;
@@ -77,6 +77,7 @@ export class Http {
       now: () => performance.now(),
       unreachable: this.#unreachable,
       awaited: this.#awaited,
+      turns: new Turns(),
     };
     return server;
   }

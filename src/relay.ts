@@ -3,6 +3,7 @@
 // asked to bring the bytes itself (`PUT /relay/TICKET`). Whatever ends early ends for both sides.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate } from 'node:timers';
 import { HouseError } from './errors.ts';
 import { checkFileName } from './file-names.ts';
 import type { FileOwner, Files, Requester, Ticket } from './files.ts';
@@ -26,6 +27,8 @@ import { encodeText } from './wire.ts';
 /** An owner that can't be connected to is not tried again for a while. */
 const CONNECT_MS = 2000;
 const UNREACHABLE_MS = 60_000;
+/** So much is passed on in one turn of the event loop, by all relays together. */
+const TURN_BYTES = 256 * 1024;
 
 /** What comes from the owner: an answer to our GET, or its PUT. */
 export interface Source {
@@ -42,6 +45,29 @@ export interface RelayContext {
   readonly unreachable: WeakMap<FileOwner, number>;
   /** Who waits for a PUT under which ticket. */
   readonly awaited: Map<string, (source: Source) => void>;
+  readonly turns: Turns;
+}
+
+/** Shares each turn of the event loop with the chat: a fast owner alone could fill it with megabytes. */
+export class Turns {
+  #bytes = 0;
+  readonly #waiting: Array<() => void> = [];
+
+  /** False when that is enough for this turn: `wait` for the next. */
+  take(bytes: number): boolean {
+    if (this.#bytes === 0) setImmediate(() => this.#next());
+    this.#bytes += bytes;
+    return this.#bytes < TURN_BYTES;
+  }
+
+  wait(goOn: () => void): void {
+    this.#waiting.push(goOn);
+  }
+
+  #next(): void {
+    this.#bytes = 0;
+    for (const goOn of this.#waiting.splice(0)) goOn();
+  }
 }
 
 export class Relay {
@@ -215,21 +241,31 @@ export class Relay {
   /** At the pace of whoever is slower. */
   #flow({ bytes }: Source, due: number): Promise<void> {
     const response = this.#response;
+    const { turns } = this.#context;
     let came = 0;
+    let waits = false;
     return new Promise((resolve, reject) => {
       const cut = () => reject(new HouseError('owner-gone', 'the owner has broken off'));
       bytes.on('data', (chunk: Uint8Array) => {
         came += chunk.length;
         this.#moved = came;
         this.#watch.touch();
-        if (!response.write(chunk)) bytes.pause();
+        const isTaken = response.write(chunk) || response.writableLength === 0;
+        const isEnough = !turns.take(chunk.length);
+        if (!isTaken || isEnough) bytes.pause();
+        if (!isEnough || waits) return;
+        waits = true;
+        turns.wait(() => {
+          waits = false;
+          if (!response.writableNeedDrain) bytes.resume();
+        });
       });
       bytes.on('end', () => (came === due ? response.end() : cut()));
       bytes.on('close', () => came < due && cut());
       bytes.on('error', cut);
       response.on('drain', () => {
         this.#watch.touch();
-        bytes.resume();
+        if (!waits) bytes.resume();
       });
       response.on('finish', resolve);
     });

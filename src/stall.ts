@@ -46,25 +46,32 @@ export class StallWatch {
   }
 
   #ask(sink: Socket): void {
-    unsentBytes(sink.localPort ?? 0, sink.remotePort ?? 0).then((unsent) => {
+    unsentBytes(sink, this.#now()).then((unsent) => {
       if (this.#unsent !== undefined && unsent !== undefined && unsent < this.#unsent) this.touch();
       this.#unsent = unsent;
     });
   }
 }
 
+/** What the system says of all connections; asked once for all transfers that want to know at the same time. */
+let known: { readonly at: number; readonly table: Promise<string> } | undefined;
+const KNOWN_MS = 900;
+
 /** What the system holds for a connection and the peer has not acknowledged; undefined where it can't be had. */
-async function unsentBytes(localPort: number, remotePort: number): Promise<number | undefined> {
+async function unsentBytes({ localPort = 0, remotePort = 0 }: Socket, now: number): Promise<number | undefined> {
+  if (!known || now - known.at >= KNOWN_MS) known = { at: now, table: readTable() };
   const row = new RegExp(`:${hexPort(localPort)} [0-9A-F]+:${hexPort(remotePort)} [0-9A-F]{2} ([0-9A-F]{8}):`);
-  for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {
-    try {
-      const found = row.exec(await readFile(table, 'latin1'));
-      if (found) return Number.parseInt(found[1] ?? '', 16);
-    } catch {
-      return undefined;
-    }
+  const found = row.exec(await known.table);
+  return found ? Number.parseInt(found[1] ?? '', 16) : undefined;
+}
+
+async function readTable(): Promise<string> {
+  try {
+    const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFile(file, 'latin1'));
+    return (await Promise.all(tables)).join('');
+  } catch {
+    return '';
   }
-  return undefined;
 }
 
 function hexPort(port: number): string {

@@ -1,8 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { KillPolicy } from '../src/lab.ts';
-import { isLoopback } from '../src/session.ts';
 import { LabUdp } from '../src/lab-udp.ts';
+import { isLoopback } from '../src/session.ts';
 import {
   chat,
   comesIn,
