@@ -271,11 +271,17 @@ export function clientCommand(): string[] {
 function command(given: string | undefined, name: string): string[] {
   if (given?.trim()) {
     const [program = '', ...args] = given.trim().split(/\s+/);
-    return [program === 'deno' ? denoItself() : program, ...args];
+    return [program === 'deno' ? denoItself() : program, ...args.map(fromRoot)];
   }
   const built = path.join(ROOT, 'dist', name);
   if (!fs.existsSync(built)) throw new Error(`dist/${name} is missing: run ./compile.sh first`);
   return [built];
+}
+
+/** Some tests start it elsewhere. */
+function fromRoot(word: string): string {
+  const file = path.join(ROOT, word);
+  return !word.startsWith('-') && fs.existsSync(file) ? file : word;
 }
 
 /** The npm package's `deno` starts the program as a child and keeps the signals from it. */

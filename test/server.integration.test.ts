@@ -12,6 +12,7 @@ import {
   join,
   joined,
   limited,
+  pause,
   runToEnd,
   type Server,
   said,
@@ -185,7 +186,7 @@ command_('logs in text and in JSON, one line for each event', async () => {
   for (const format of ['text', 'json']) {
     const server = await start({ args: ['--log-level', 'debug', '--log-format', format] });
     const client = await Client.connect(server.tcp);
-    client.send('GET /\r\n\x1b[31m HTTP/1.1\r\n\r\n');
+    client.send('NICK ann\x1b[31m\r\n');
     await client.toEnd();
     server.kill('SIGTERM');
     await server.exit();
@@ -485,6 +486,7 @@ port_('takes what stops in the middle of a word for a name, or for a line withou
   jo.send('Jo');
   lab.send('HELO x');
   await lab.expect(/HELO x\n/);
+  await pause(2500);
   jo.send('i am Jo');
   await ann.expect('Jo: i am Jo\n');
 });
