@@ -324,7 +324,9 @@ for (const [what, env, coloured] of [
     bob.send('hello\n');
     await ann.program.printed(/: hello/);
     assert.is(COLOUR.test(ann.program.stdout), coloured);
-    if ('TERM' in env) assert.not(ann.program.stdout.includes('\x1b'));
+    // what stands before may be Deno's, clearing its own progress
+    const ours = ann.program.stdout.slice(ann.program.stdout.indexOf('What'));
+    if ('TERM' in env) assert.not(ours.includes('\x1b'));
   });
 }
 
