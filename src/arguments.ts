@@ -27,6 +27,8 @@ export interface CommandLine {
   readonly name: string;
   /** As cac writes it: `<port>`, or `lab [host] [port]`. One that is required may come from the environment. */
   readonly usage: string;
+  /** Shown instead, where the usual form is another one. */
+  readonly shownUsage?: string;
   readonly about: string;
   /** The words of the usage that need explaining. */
   readonly words?: readonly WordRow[];
@@ -79,7 +81,7 @@ function helpSections(line: CommandLine, sections: readonly Section[]): Section[
     .flatMap((section) => {
       if (section.title !== 'Usage') return [section];
       return [
-        section,
+        line.shownUsage === undefined ? section : { ...section, body: `  $ ${line.name} ${line.shownUsage}` },
         { body: line.about },
         ...(rows.length > 0 ? [{ title: 'Arguments', body: rows.join('\n') }] : []),
       ];
@@ -93,7 +95,7 @@ function withDefault(help: string, shownDefault: string | undefined): string {
 
 /** With an example that shows how a dash is written, if there is one. */
 function environmentHelp({ usage, options }: CommandLine): string {
-  const names = options.map(({ flag }) => /^--([\w-]+)/.exec(flag)?.[1] ?? '');
+  const names = options.map(({ flag }) => /--([\w-]+)/.exec(flag)?.[1] ?? '');
   const example = names.find((name) => name.includes('-')) ?? names[0] ?? '';
   const words = requiredWords(usage).map((word) => `, <${word}> as ${variable(word)}`);
   return `Each option also as a variable: --${example} as ${variable(example)}${words.join('')}`;

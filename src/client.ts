@@ -33,18 +33,14 @@ function main(argv: readonly string[]): void {
 }
 
 function help(): string {
-  const faces = Object.values(FACES).map(({ line }) => `  ${line.usage.padEnd(24)}${line.about}`);
+  const faces = Object.values(FACES).map(({ line }) => `  ${(line.shownUsage ?? line.usage).padEnd(32)}${line.about}`);
   return [
-    'Usage:',
-    '  $ parley-client -l <port> -p <port> [options]',
-    '  $ parley-client <protocol> [arguments] [options]',
-    '',
-    'Protocols:',
+    'Usage: parley-client followed by',
     ...faces,
     '',
     'Options:',
-    '  -h, --help              This text; the options of one: parley-client lab --help',
-    '  -v, --version           Display version number',
+    '  -h, --help     This text; the options of one: parley-client lab --help, parley-client menu --help',
+    '  -v, --version  Display version number',
   ].join('\n');
 }
 

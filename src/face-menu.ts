@@ -21,7 +21,8 @@ const DRAW_MS = 200;
 export const MENU_LINE: CommandLine = {
   name: 'parley-client',
   usage: 'menu',
-  about: 'Chat and swap files from a menu (m, f, x); the word menu may be left out',
+  shownUsage: '-l <port> -p <port> [options]',
+  about: 'Chat and swap files from a menu: m, f, x',
   options: [
     { flag: '-l, --listen-port <port>', help: 'Port on which others fetch your files, 0 for any free one' },
     { flag: '-p, --port <port>', help: "The server's port" },
