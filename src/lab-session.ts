@@ -5,7 +5,8 @@
 
 import type { HouseEvent } from './events.ts';
 import { encodeDrop, encodeFault, encodeRefusal, type Lab, refOf, type Seat, Seats, wireChat } from './lab.ts';
-import type { Audience, Member, Room, Tongue } from './rooms.ts';
+import { Members } from './members.ts';
+import type { Audience, Member, Room } from './rooms.ts';
 import type { Broadcast, Port, Session } from './session.ts';
 import { encodeReply, type LabRequest, LabRequestDecoder } from './wire-lab.ts';
 
@@ -15,36 +16,16 @@ const LULL_MS = 100;
 /** All `lab` connections of a server. */
 export class LabTcp {
   readonly lab: Lab;
-  readonly #sessions = new Map<Member, LabSession>();
-  readonly #tongue: Tongue;
+  readonly members: Members<LabSession>;
 
   constructor(lab: Lab) {
+    const { house, broadcast } = lab.options;
     this.lab = lab;
-    this.#tongue = {
-      dialect: 'lab',
-      audience: (room) => new LabAudience(room, lab.options.broadcast(), (member) => this.#sessionOf(member)),
-    };
+    this.members = new Members(house, 'lab', (room, sessionOf) => new LabAudience(room, broadcast(), sessionOf));
   }
 
   open(port: Port): LabSession {
     return new LabSession(this, port);
-  }
-
-  async enter(handle: string, session: LabSession): Promise<Member> {
-    const member = await this.lab.house.enter(handle, this.#tongue, 'aliased');
-    this.#sessions.set(member, session);
-    return member;
-  }
-
-  quit(member: Member, reason: string): void {
-    this.lab.house.quit(member, reason);
-    this.#sessions.delete(member);
-  }
-
-  #sessionOf(member: Member): LabSession {
-    const session = this.#sessions.get(member);
-    if (!session) throw new Error(`${member.person.name} has no session`);
-    return session;
   }
 }
 
@@ -223,7 +204,7 @@ export class LabSession implements Session {
       return this.joined(refOf(there.room), there.room);
     }
     this.#lab.checkPlace(this.#seats);
-    const member = this.#seats.memberOf(handle) ?? (await this.#tcp.enter(handle, this));
+    const member = this.#seats.memberOf(handle) ?? (await this.#tcp.members.enter(handle, this));
     try {
       const room = await this.#lab.house.openRoom(roomName);
       const ref = String(await this.#lab.house.refOf(room, 'lab'));
@@ -232,7 +213,7 @@ export class LabSession implements Session {
       this.#seats.set(ref, { member, room });
       this.#seat(ref, member, room);
     } finally {
-      if (member.rooms.size === 0) this.#tcp.quit(member, 'not in any room');
+      if (member.rooms.size === 0) this.#tcp.members.quit(member, 'not in any room');
     }
   }
 
@@ -252,7 +233,7 @@ export class LabSession implements Session {
     const { member, room } = seat;
     this.#leaving.set(refOf(room), joinId);
     this.#lab.house.leave(member, room, 'left');
-    if (member.rooms.size === 0) this.#tcp.quit(member, 'left');
+    if (member.rooms.size === 0) this.#tcp.members.quit(member, 'left');
   }
 
   /** The id as the client sent it (scripts compare), its own when that is none. */
@@ -278,7 +259,7 @@ export class LabSession implements Session {
   }
 
   #quitAll(reason: string): void {
-    for (const member of this.#seats.members()) this.#tcp.quit(member, reason);
+    for (const member of this.#seats.members()) this.#tcp.members.quit(member, reason);
   }
 
   #id(): string {

@@ -6,7 +6,8 @@ import { HouseError } from './errors.ts';
 import type { HouseEvent, Post } from './events.ts';
 import { encodeFault, encodeRefusal, type Lab, LabError, MALFORMED, NOT_YOUR_ID, refOf, wireChat } from './lab.ts';
 import { UdpPeer } from './lab-udp-peer.ts';
-import type { Audience, Member, Room, Tongue } from './rooms.ts';
+import { Members } from './members.ts';
+import type { Audience, Member, Room } from './rooms.ts';
 import type { Address, DatagramPort, DatagramSession } from './session.ts';
 import { splitText } from './wire.ts';
 import { decodeLabDatagram, encodeReply, type LabRequest, MAX_DATAGRAM_BYTES } from './wire-lab.ts';
@@ -21,21 +22,17 @@ type Chat = LabRequest & { kind: 'chat' };
 export class LabUdp implements DatagramSession {
   readonly #lab: Lab;
   readonly #port: DatagramPort;
-  readonly #tongue: Tongue;
+  readonly #members: Members<UdpPeer>;
   /** By callback address, the one that was silent longest first. */
   readonly #peers = new Map<string, UdpPeer>();
   readonly #byJoinId = new Map<string, UdpPeer>();
   readonly #perIp = new Map<string, number>();
-  readonly #peerOf = new Map<Member, UdpPeer>();
   #now = 0;
 
   constructor(lab: Lab, port: DatagramPort) {
     this.#lab = lab;
     this.#port = port;
-    this.#tongue = {
-      dialect: 'lab',
-      audience: (room) => new UdpAudience(room, (member) => this.#peerOf.get(member) as UdpPeer),
-    };
+    this.#members = new Members(lab.house, 'lab', (room, peerOf) => new UdpAudience(room, peerOf));
   }
 
   receive(bytes: Uint8Array, from: Address, now: number): void {
@@ -137,8 +134,7 @@ export class LabUdp implements DatagramSession {
   async #enter(peer: UdpPeer, { room: roomName, name }: Join, answer: (ref: string) => void): Promise<void> {
     const { house } = this.#lab;
     this.#lab.checkPlace(peer.seats);
-    const member = peer.seats.memberOf(name) ?? (await house.enter(name, this.#tongue, 'aliased'));
-    this.#peerOf.set(member, peer);
+    const member = peer.seats.memberOf(name) ?? (await this.#members.enter(name, peer));
     try {
       const room = await house.openRoom(roomName);
       const ref = String(await house.refOf(room, 'lab'));
@@ -152,7 +148,7 @@ export class LabUdp implements DatagramSession {
       }
       peer.seats.set(ref, { member, room });
     } finally {
-      if (member.rooms.size === 0) this.#quit(member, 'not in any room');
+      if (member.rooms.size === 0) this.#members.quit(member, 'not in any room');
     }
   }
 
@@ -175,7 +171,7 @@ export class LabUdp implements DatagramSession {
       send(encodeReply({ kind: 'left', ref: seat ? refOf(seat.room) : this.#lab.refOutside(ref), joinId }));
       if (!seat) return;
       this.#lab.house.leave(seat.member, seat.room, 'left');
-      if (seat.member.rooms.size === 0) this.#quit(seat.member, 'left');
+      if (seat.member.rooms.size === 0) this.#members.quit(seat.member, 'left');
     });
   }
 
@@ -214,13 +210,8 @@ export class LabUdp implements DatagramSession {
   }
 
   #drop(peer: UdpPeer, reason: string): void {
-    for (const member of peer.seats.members()) this.#quit(member, reason);
+    for (const member of peer.seats.members()) this.#members.quit(member, reason);
     this.#forget(peer);
-  }
-
-  #quit(member: Member, reason: string): void {
-    this.#lab.house.quit(member, reason);
-    this.#peerOf.delete(member);
   }
 
   #forget(peer: UdpPeer): void {

@@ -5,8 +5,9 @@
 import { HouseError } from './errors.ts';
 import type { HouseEvent, Post } from './events.ts';
 import type { FileOwner, Files } from './files.ts';
+import { Members } from './members.ts';
 import type { Offer } from './offers.ts';
-import type { Audience, House, Member, Room, Tongue } from './rooms.ts';
+import type { Audience, House, Member, Room } from './rooms.ts';
 import type { Address, Broadcast, Port, Session } from './session.ts';
 import {
   chatLines,
@@ -37,36 +38,16 @@ export interface MenuOptions {
 /** All `menu` connections of a server. */
 export class Menu {
   readonly options: MenuOptions;
-  readonly #sessions = new Map<Member, MenuSession>();
-  readonly #tongue: Tongue;
+  readonly members: Members<MenuSession>;
 
   constructor(options: MenuOptions) {
+    const { house, broadcast } = options;
     this.options = options;
-    this.#tongue = {
-      dialect: 'menu',
-      audience: () => new MenuAudience(options.broadcast, (member) => this.#sessionOf(member)),
-    };
+    this.members = new Members(house, 'menu', (_room, sessionOf) => new MenuAudience(broadcast, sessionOf));
   }
 
   open(port: Port): MenuSession {
     return new MenuSession(this, port);
-  }
-
-  async enter(name: string, session: MenuSession): Promise<Member> {
-    const member = await this.options.house.enter(name, this.#tongue, 'aliased');
-    this.#sessions.set(member, session);
-    return member;
-  }
-
-  quit(member: Member, reason: string): void {
-    this.options.house.quit(member, reason);
-    this.#sessions.delete(member);
-  }
-
-  #sessionOf(member: Member): MenuSession {
-    const session = this.#sessions.get(member);
-    if (!session) throw new Error(`${member.person.name} has no session`);
-    return session;
   }
 }
 
@@ -276,7 +257,7 @@ export class MenuSession implements Session {
 
   async #join(name: string, listen: number): Promise<void> {
     const { house, files } = this.#menu.options;
-    const member = await this.#menu.enter(name, this);
+    const member = await this.#menu.members.enter(name, this);
     try {
       const room = await house.openRoom(ROOM);
       if (this.#gone) return;
@@ -325,7 +306,7 @@ export class MenuSession implements Session {
     this.#owner = undefined;
     this.#member = undefined;
     if (owner) this.#menu.options.files.unregister(owner, this.#token);
-    this.#menu.quit(member, reason);
+    this.#menu.members.quit(member, reason);
   }
 
   /** To a client that knows messages only, a refusal is one from the server. */

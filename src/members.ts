@@ -1,0 +1,33 @@
+// Layer 3. The members of one dialect on this node, each with the session that speaks for it.
+
+import type { Audience, House, Member, Room, Tongue } from './rooms.ts';
+
+export class Members<S> {
+  readonly #house: House;
+  readonly #tongue: Tongue;
+  readonly #sessions = new Map<Member, S>();
+
+  /** `audience` makes what a room is heard by; it is told whose session is whose. */
+  constructor(house: House, dialect: string, audience: (room: Room, sessionOf: (member: Member) => S) => Audience) {
+    this.#house = house;
+    this.#tongue = { dialect, audience: (room) => audience(room, (member) => this.#sessionOf(member)) };
+  }
+
+  /** A name that is taken becomes an alias: these are dialects that can't refuse one. */
+  async enter(name: string, session: S): Promise<Member> {
+    const member = await this.#house.enter(name, this.#tongue, 'aliased');
+    this.#sessions.set(member, session);
+    return member;
+  }
+
+  quit(member: Member, reason: string): void {
+    this.#house.quit(member, reason);
+    this.#sessions.delete(member);
+  }
+
+  #sessionOf(member: Member): S {
+    const session = this.#sessions.get(member);
+    if (!session) throw new Error(`${member.person.name} has no session`);
+    return session;
+  }
+}
