@@ -3,6 +3,7 @@
 
 import net, { type Socket } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { ProtocolError } from './errors.ts';
 import { encodeRequest, type MenuReply, MenuReplyDecoder, type MenuRequest } from './wire-menu.ts';
 
 /** A server that is just being started may take this long. */
@@ -62,18 +63,15 @@ export class ChatLink {
       try {
         read();
       } catch (error) {
-        socket.destroy(error as Error);
+        if (!(error instanceof ProtocolError)) throw error;
+        socket.destroy(error);
       }
     });
     socket.on('drain', () => this.#events.drained());
     socket.on('error', (error) => {
       trouble = error;
     });
-    socket.on('close', () => {
-      decoder.end();
-      read();
-      this.#disconnected(trouble);
-    });
+    socket.on('close', () => this.#disconnected(trouble));
   }
 
   /** Who we are, now and each time the server has to be told. */
@@ -100,16 +98,17 @@ export class ChatLink {
     return new Promise((resolve) => this.#tokenWaiters.push(resolve));
   }
 
-  /** Says goodbye; `done` when it has gone out, or can't. */
-  end(done: () => void): void {
+  /** Says goodbye; `done` when it has gone out, or can't, with the number of messages that were never sent. */
+  end(done: (unsent: number) => void): void {
     this.#ended = true;
     clearTimeout(this.#retry);
+    const unsent = this.#waiting.filter(({ kind }) => kind === 'message').length;
     const socket = this.#socket;
-    if (!socket) return done();
-    const timer = setTimeout(done, END_MS);
+    if (!socket) return done(unsent);
+    const timer = setTimeout(done, END_MS, unsent);
     socket.end(encodeRequest({ kind: 'exit' }), () => {
       clearTimeout(timer);
-      done();
+      done(unsent);
     });
   }
 

@@ -84,6 +84,11 @@ export class MenuFace implements Face<ClientRequest> {
     return this.#typed.length > 0;
   }
 
+  /** The input has ended: what is on its way may come to its end, and nothing new begins. */
+  get isLeaving(): boolean {
+    return this.#inputEnded;
+  }
+
   get isAwaiting(): boolean {
     return this.#state === 'entering' && !this.#isLost;
   }

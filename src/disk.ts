@@ -51,10 +51,16 @@ export function isSameFile(a: Identity, b: Identity | undefined): boolean {
   return a.dev === b?.dev && a.ino === b.ino;
 }
 
-/** Hashes the first `length` bytes; says how many there were. */
-export async function hashBytes(handle: FileHandle, hash: Hash, length: number, buffer: Buffer): Promise<number> {
+/** Hashes the first `length` bytes, as long as that is wanted; says how many there were. */
+export async function hashBytes(
+  handle: FileHandle,
+  hash: Hash,
+  length: number,
+  buffer: Buffer,
+  isWanted = () => true,
+): Promise<number> {
   let done = 0;
-  while (done < length) {
+  while (done < length && isWanted()) {
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, length - done), done);
     if (bytesRead === 0) break;
     hash.update(buffer.subarray(0, bytesRead));

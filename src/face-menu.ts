@@ -6,6 +6,7 @@ import { setInterval } from 'node:timers';
 import { type CommandLine, type Given, UsageError, wholeNumber } from './arguments.ts';
 import { ChatLink } from './chat-link.ts';
 import { type ClientRequest, MenuFace } from './client-menu.ts';
+import { HouseError } from './errors.ts';
 import { Fetcher } from './fetcher.ts';
 import { PartLocks } from './part-locks.ts';
 import { type Exit, Player } from './player.ts';
@@ -42,7 +43,8 @@ interface MenuClientOptions {
 
 export function openMenu(given: Given, _userName: string, exit: Exit): void {
   const options = readOptions(given);
-  run(options, exit).catch((error) => exit(1, explainListen(options.listen, error)));
+  const { listen } = options;
+  new MenuClient(options, exit).start(listen).catch((error) => exit(1, explainListen(listen, error)));
 }
 
 function readOptions(given: Given): MenuClientOptions {
@@ -62,77 +64,110 @@ function port(flag: string, value: string | undefined, least: number): number {
   return wholeNumber(flag, value, least, 65_535);
 }
 
-async function run({ listen, server, directory, direct }: MenuClientOptions, exit: Exit): Promise<void> {
-  const face = new MenuFace(isTerminal());
-  const onBug = (error: unknown) => exit(1, (error as Error).stack ?? String(error));
-  const link = new ChatLink(server, {
-    received: (reply) => receive(reply),
-    lost: () => {
-      sharer.forget();
-      player.play(face.lost());
-    },
-    closed: (error) => player.play(face.closed(explain(server, error))),
-    drained: () => player.resume(),
-  });
-  const fetcher = new Fetcher({ disk, directory, locks: new PartLocks(), server, direct, token: () => link.token() });
-  const sharer = new Sharer({
-    shelf: new Shelf(disk, directory, process.platform === 'win32'),
-    server,
-    offer: (ticket, offer) => link.answer({ kind: 'offer', ticket, ...offer }),
-    refuse: (ticket, status, reason) => link.answer({ kind: 'no', ticket, status, reason }),
-    busy: (ticket) => link.answer({ kind: 'busy', ticket }),
-    serving: () => face.serving(),
-    served: (served) => {
-      player.play(face.served(served));
-      draw();
-    },
-    onBug,
-  });
-  const listening = await sharer.listen(listen);
+/** The face with its connection, its two ways for files and its screen. */
+class MenuClient {
+  readonly #server: MenuClientOptions['server'];
+  readonly #exit: Exit;
+  readonly #face = new MenuFace(isTerminal());
+  readonly #link: ChatLink;
+  readonly #fetcher: Fetcher;
+  readonly #sharer: Sharer;
+  #listening = 0;
+  #player: Player<ClientRequest> | undefined;
 
-  const receive = (reply: MenuReply): void => {
-    if (reply.kind === 'want') sharer.want(reply);
-    else if (reply.kind === 'push') sharer.push(reply.ticket, reply);
-    else if (reply.kind === 'done') sharer.done(reply.ticket, reply.reason);
-    else player.play(face.received(reply));
-  };
-  const send = (request: ClientRequest): boolean => {
+  constructor({ server, directory, direct }: MenuClientOptions, exit: Exit) {
+    const link = new ChatLink(server, {
+      received: (reply) => this.#receive(reply),
+      lost: () => {
+        this.#sharer.forget();
+        this.#play(this.#face.lost());
+      },
+      closed: (error) => this.#play(this.#face.closed(explain(server, error))),
+      drained: () => this.#player?.resume(),
+    });
+    this.#server = server;
+    this.#exit = exit;
+    this.#link = link;
+    this.#fetcher = new Fetcher({ disk, directory, locks: new PartLocks(), server, direct, token: () => link.token() });
+    this.#sharer = new Sharer({
+      shelf: new Shelf(disk, directory, process.platform === 'win32'),
+      server,
+      answer: (answer) => link.answer(answer),
+      serving: () => this.#face.serving(),
+      served: (served) => this.#play(this.#face.served(served)),
+      onBug: (error) => this.#fail(error),
+    });
+  }
+
+  async start(listen: number): Promise<void> {
+    this.#listening = await this.#sharer.listen(listen);
+    const { host, port } = this.#server;
+    const wire = { server: `${host} port ${port}`, send: (request: ClientRequest) => this.#send(request) };
+    this.#player = new Player<ClientRequest>(this.#face, wire, (status, error) => this.#end(status, error));
+    this.#play(this.#face.start());
+    this.#link.connect();
+    setInterval(() => {
+      const due = this.#face.tick(performance.now());
+      if (due.length > 0) this.#play(due);
+      else this.#draw();
+    }, DRAW_MS).unref();
+  }
+
+  #play(actions: Parameters<Player<ClientRequest>['play']>[0]): void {
+    this.#player?.play(actions);
+    this.#draw();
+  }
+
+  #draw(): void {
+    const now = performance.now();
+    const transfers = [...this.#fetcher.active, ...this.#sharer.active];
+    this.#player?.status(transfers.map((progress) => progress.line(now)));
+  }
+
+  #receive(reply: MenuReply): void {
+    switch (reply.kind) {
+      case 'want':
+        if (!this.#face.isLeaving) return this.#sharer.want(reply);
+        return this.#sharer.refuse(reply.ticket, new HouseError('owner-gone', 'the owner is leaving'));
+      case 'push':
+        return this.#sharer.push(reply.ticket, reply);
+      case 'done':
+        return this.#sharer.done(reply.ticket, reply.reason);
+      default:
+        return this.#play(this.#face.received(reply));
+    }
+  }
+
+  #send(request: ClientRequest): boolean {
     switch (request.kind) {
       case 'name':
-        link.enter({ kind: 'name', client: 'full', name: request.name, listen: listening });
+        this.#link.enter({ kind: 'name', client: 'full', name: request.name, listen: this.#listening });
         return true;
       case 'fetch':
-        fetcher
+        this.#fetcher
           .fetch(request.owner, request.file)
-          .then((fetched) => {
-            player.play(face.fetched(fetched));
-            draw();
-          })
-          .catch(onBug);
+          .then((fetched) => this.#play(this.#face.fetched(fetched)))
+          .catch((error) => this.#fail(error));
         return true;
       // said by the end itself
       case 'exit':
         return true;
       default:
-        return link.send(request);
+        return this.#link.send(request);
     }
-  };
-  const end: Exit = (status, error) => {
-    sharer.close();
-    link.end(() => exit(status, error));
-  };
-  const player = new Player<ClientRequest>(face, { server: `${server.host} port ${server.port}`, send }, end);
-  const draw = (): void => {
-    const now = performance.now();
-    player.status([...fetcher.active, ...sharer.active].map((progress) => progress.line(now)));
-  };
-  setInterval(() => {
-    const due = face.tick(performance.now());
-    if (due.length > 0) player.play(due);
-    draw();
-  }, DRAW_MS).unref();
-  player.play(face.start());
-  link.connect();
+  }
+
+  #end(status: number, error?: string): void {
+    this.#sharer.close();
+    this.#link.end((unsent) => {
+      if (unsent === 0 || error !== undefined) return this.#exit(status, error);
+      this.#exit(1, `${unsent === 1 ? 'a message was' : `${unsent} messages were`} not sent: the server is gone`);
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#exit(1, error instanceof Error ? error.stack : String(error));
+  }
 }
 
 function explainListen(listen: number, error: NodeJS.ErrnoException): string {

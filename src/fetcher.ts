@@ -11,6 +11,7 @@ import {
   FROM_HEADER,
   filePath,
   PREFIX_HEADER,
+  pathParts,
   readContentRange,
   readDigest,
   TICKET_HEADER,
@@ -164,7 +165,7 @@ class Transfer {
     const answer = await this.#ask('GET', { ...resume, ...(this.#direct ? { Prefer: DIRECT } : {}) });
     const status = answer.statusCode ?? 0;
     if (status === 200 || status === 206 || status === 416) return answer;
-    if (status === 307) return this.#getDirectly(answer, isRetry);
+    if (status === 307 && this.#direct) return this.#getDirectly(answer, isRetry);
     const reason = await readLine(answer);
     // who was there a moment ago, and its owner, may come back
     const isPassing = [401, 409, 429, 500, 502, 503].includes(status) || (isRetry && status === 404);
@@ -172,17 +173,25 @@ class Transfer {
   }
 
   async #getDirectly(redirect: IncomingMessage, isRetry: boolean): Promise<IncomingMessage> {
-    const { location = '', [TICKET_HEADER]: ticket, [FROM_HEADER]: from = '0' } = redirect.headers;
+    const { location = '', etag, [TICKET_HEADER]: ticket, [FROM_HEADER]: from = '0' } = redirect.headers;
     redirect.resume();
+    // whatever becomes of it, the next time goes through the server
+    this.#direct = false;
     const headers = { Authorization: `Bearer ${ticket}`, ...(from === '0' ? {} : { Range: `bytes=${from}-` }) };
     try {
+      const { protocol, pathname } = new URL(location);
+      if (protocol !== 'http:' || pathParts(pathname)?.join() !== this.#file) throw new Error('not the owner');
       const answer = await answerOf(http.get(location, { headers, agent: false, timeout: CONNECT_MS }));
-      if (answer.statusCode === 200 || answer.statusCode === 206) return answer;
+      const isWhole = answer.statusCode === 200 || answer.statusCode === 206;
+      if (isWhole && answer.headers.etag === etag) {
+        // the owner told the server, if it knew
+        answer.headers['repr-digest'] ??= redirect.headers['repr-digest'];
+        return answer;
+      }
       answer.destroy();
     } catch {
       // through the server, then
     }
-    this.#direct = false;
     return this.#get(isRetry);
   }
 
@@ -211,7 +220,7 @@ class Transfer {
   /** Hashing and writing go on while the next bytes come. */
   async #receive(body: IncomingMessage, size: number): Promise<void> {
     const landing = this.#landing;
-    const watch = new Watch(() => body.destroy());
+    const watch = new Patience(() => body.destroy());
     let batch: Uint8Array[] = [];
     let batched = 0;
     let writing: Promise<void> = Promise.resolve();
@@ -278,7 +287,7 @@ class Transfer {
       headers: { ...headers, Authorization: `Bearer ${await token()}` },
       agent: false,
     });
-    const watch = new Watch(() => request.destroy());
+    const watch = new Patience(() => request.destroy());
     // the owner is still reading
     request.on('information', () => watch.touch());
     request.end();
@@ -292,8 +301,8 @@ class Transfer {
   }
 }
 
-/** Gives up after the time that nothing may move. */
-class Watch {
+/** Gives up after the time in which nothing has moved, and knows whether that was it. */
+class Patience {
   readonly #watch: StallWatch;
   readonly #timer: ReturnType<typeof setInterval>;
   #touchedAt = performance.now();

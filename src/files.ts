@@ -107,6 +107,12 @@ export class Files {
     this.#ticketOf(owner, id)?.alive();
   }
 
+  /** Who was sent straight to the owner has got there. */
+  used(owner: FileOwner, id: string): void {
+    const ticket = this.#ticketOf(owner, id);
+    if (ticket?.isDirect) ticket.release();
+  }
+
   #ticketOf(owner: FileOwner, id: string): Ticket | undefined {
     const ticket = this.#tickets.get(id);
     return ticket?.owner === owner ? ticket : undefined;
@@ -143,10 +149,14 @@ export class Ticket {
   readonly owner: FileOwner;
   /** Rejected with a HouseError when there is none. */
   readonly offered: Promise<Offer>;
-  /** The owner has said that it is still at it. */
+  /** The owner has said that it is still at it ... */
   onAlive = (): void => {};
+  /** ... or, after its offer, that nothing will come of it. */
+  onRefused = (_error: HouseError): void => {};
+  /** The requester was sent to the owner with it. */
+  isDirect = false;
   readonly #forget: () => void;
-  #settle: { resolve(offer: Offer): void; reject(error: HouseError): void };
+  readonly #settle: { resolve(offer: Offer): void; reject(error: HouseError): void };
   #isOver = false;
 
   constructor(id: string, owner: FileOwner, forget: () => void) {
@@ -166,6 +176,7 @@ export class Ticket {
 
   refuse(error: HouseError): void {
     this.#settle.reject(error);
+    this.onRefused(error);
   }
 
   alive(): void {
@@ -187,7 +198,7 @@ export class Ticket {
     this.owner.done(this.id, reason);
   }
 
-  /** It is between requester and owner alone from now on. */
+  /** The owner need not be told. */
   release(): void {
     this.#isOver = true;
     this.#forget();

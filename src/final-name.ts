@@ -37,8 +37,13 @@ export async function giveName(disk: Disk, part: string, file: string, content: 
   }
   const old = await entryAt(disk, file);
   if (old?.isDirectory()) throw isDirectory(file);
-  if (!old || (old.isFile() && Number(old.size) === content.length && (await hasContent(disk, file, content)))) {
+  if (!old) {
     await disk.rename(part, file);
+    return undefined;
+  }
+  if (old.isFile() && Number(old.size) === content.length && (await hasContent(disk, file, content))) {
+    // whatever becomes of it from now on is somebody's work
+    await disk.unlink(part);
     return undefined;
   }
   const kept = await keep(disk, file, old);

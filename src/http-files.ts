@@ -1,6 +1,8 @@
 // Layer 1. How files are asked for in HTTP, both directions, pure: targets, ranges, digests.
 
 import { Buffer } from 'node:buffer';
+import { HouseError } from './errors.ts';
+import { isSha256, type Want } from './offers.ts';
 
 /** With a Range that goes on behind what the requester has: the SHA-256 of that. */
 export const PREFIX_HEADER = 'parley-prefix';
@@ -42,6 +44,16 @@ export function readRange(header: string | undefined, size: number): Span | 'who
   const to = last === '' ? size : Math.min(size, Number(last) + 1);
   if (last !== '' && Number(last) < from) return 'whole';
   return from < size ? { from, to } : 'unsatisfiable';
+}
+
+/** What the requester has already, and which SHA-256 that has; throws where it can't be what it says. */
+export function readPrefix(range: string | undefined, prefix: string | undefined): Pick<Want, 'have' | 'prefix'> {
+  if (prefix === undefined) return { have: 0, prefix: undefined };
+  const [, have = ''] = /^bytes=(\d{1,15})-$/.exec(range ?? '') ?? [];
+  if (have === '' || !isSha256(prefix)) {
+    throw new HouseError('bad-file', `${PREFIX_HEADER} needs a SHA-256 in hex, and Range: bytes=N- with it`);
+  }
+  return { have: Number(have), prefix };
 }
 
 export function writeRange({ from, to }: Span): string {

@@ -4,7 +4,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { clearInterval, setInterval } from 'node:timers';
-import { plainIp } from './addresses.ts';
 import { HouseError } from './errors.ts';
 import type { FileOwner, Files } from './files.ts';
 import { pathParts } from './http-files.ts';
@@ -25,11 +24,9 @@ export class Http {
   readonly #files: Files;
   readonly #log: Log;
   readonly #relays = new Set<Relay>();
-  readonly #unreachable = new WeakMap<FileOwner, number>();
   readonly #awaited = new Map<string, (source: Source) => void>();
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
-  #context: RelayContext | undefined;
   #ticking: ReturnType<typeof setInterval> | undefined;
 
   constructor({ files, log }: HttpOptions) {
@@ -56,6 +53,14 @@ export class Http {
   #open(): Server {
     if (this.#server) return this.#server;
     const http = process.getBuiltinModule('node:http');
+    const context: RelayContext = {
+      http,
+      files: this.#files,
+      now: () => performance.now(),
+      unreachable: new WeakMap<FileOwner, number>(),
+      awaited: this.#awaited,
+      turns: new Turns(),
+    };
     const server = http.createServer(
       {
         maxHeaderSize: MAX_HEADER_BYTES,
@@ -66,28 +71,20 @@ export class Http {
         connectionsCheckingInterval: TICK_MS,
         noDelay: true,
       },
-      (request, response) => this.#handle(request, response),
+      (request, response) => this.#handle(context, request, response),
     );
     // it listens nowhere itself: this is what makes it watch over slow headers
     server.emit('listening');
     this.#server = server;
-    this.#context = {
-      http,
-      files: this.#files,
-      now: () => performance.now(),
-      unreachable: this.#unreachable,
-      awaited: this.#awaited,
-      turns: new Turns(),
-    };
     return server;
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse): void {
+  #handle(context: RelayContext, request: IncomingMessage, response: ServerResponse): void {
     const parts = pathParts(request.url ?? '') ?? [];
     const [root, first = '', second = ''] = parts;
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (root === 'files' && parts.length === 3) {
-      if (isRead) this.#sendFile(request, response, first, second);
+      if (isRead) this.#sendFile(new Relay(context, request, response), first, second);
       else answerLine(response, 405, 'only GET and HEAD here', { Allow: 'GET, HEAD' });
     } else if (root === 'relay' && parts.length === 2) {
       if (request.method === 'PUT') this.#takeFile(request, response, first);
@@ -95,24 +92,21 @@ export class Http {
     } else refuse(response, new HouseError('no-such-file', 'there is nothing here'));
   }
 
-  #sendFile(request: IncomingMessage, response: ServerResponse, owner: string, file: string): void {
-    if (!this.#context) return;
-    const ip = plainIp(request.socket.remoteAddress);
+  #sendFile(relay: Relay, owner: string, file: string): void {
     const started = performance.now();
-    const relay = new Relay(this.#context, request, response, ip);
     this.#add(relay);
-    const note = (outcome: string) =>
-      this.#log('info', 'file', {
-        ...{ from: ip, method: request.method, owner, file, outcome, bytes: relay.moved },
-        ms: Math.round(performance.now() - started),
-      });
+    const note = (outcome: string) => {
+      const ms = Math.round(performance.now() - started);
+      this.#log('info', 'file', { ...relay.summary, owner, file, outcome, ms });
+    };
     relay
       .run(owner, file)
       .then(() => note('sent'))
       .catch((error) => {
-        note(error instanceof HouseError ? error.message : 'bug');
-        if (!(error instanceof HouseError)) logBug(this.#log, error);
-        refuse(response, error instanceof HouseError ? error : new HouseError('disk', 'the server has failed'));
+        const isRefusal = error instanceof HouseError;
+        note(isRefusal ? error.message : 'bug');
+        if (!isRefusal) logBug(this.#log, error);
+        relay.refuse(isRefusal ? error : new HouseError('disk', 'the server has failed'));
       })
       .finally(() => this.#remove(relay));
   }

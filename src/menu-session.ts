@@ -123,6 +123,8 @@ export class MenuSession implements Session {
   /** It is on its way in; what it says meanwhile waits. */
   #busy = false;
   #inputEnded = false;
+  /** It has asked who is there; however often, it is told once in a turn. */
+  #whoIsDue = false;
   #finishing = false;
   /** It hears the room. */
   #seated = false;
@@ -194,6 +196,7 @@ export class MenuSession implements Session {
       if (request === undefined) break;
       this.#handle(request);
     }
+    this.#tellWho();
     if (this.#inputEnded && !this.#busy) this.#finish('the connection was closed');
   }
 
@@ -224,7 +227,8 @@ export class MenuSession implements Session {
     if (!owner) return;
     switch (request.kind) {
       case 'who':
-        return this.#send({ kind: 'who', names: files.ownersFor(owner.member, MAX_WHO) });
+        this.#whoIsDue = true;
+        return;
       case 'offer': {
         const offer: Offer = request;
         return files.offered(owner, request.ticket, offer);
@@ -233,7 +237,15 @@ export class MenuSession implements Session {
         return files.refused(owner, request.ticket, request.status, request.reason);
       case 'busy':
         return files.busy(owner, request.ticket);
+      case 'used':
+        return files.used(owner, request.ticket);
     }
+  }
+
+  #tellWho(): void {
+    const { files } = this.#menu.options;
+    if (this.#whoIsDue && this.#owner) this.#send({ kind: 'who', names: files.ownersFor(this.#owner.member, MAX_WHO) });
+    this.#whoIsDue = false;
   }
 
   /** What comes behind the name waits until it is in. */

@@ -27,8 +27,15 @@ export interface Offer {
   readonly same: boolean;
 }
 
+/** A ticket that the requester takes to the owner itself is good for so long. */
+export const TICKET_MS = 60_000;
+
 /** How long either side may be silent before a transfer is given up. */
 export const STALL_MS = 30_000;
+
+export function isSha256(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
+}
 
 /** How a refusal is spelt in HTTP, and on the wire between server and owner. */
 const STATUS: Readonly<Partial<Record<HouseCode, number>>> = {

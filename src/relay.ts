@@ -3,7 +3,8 @@
 // asked to bring the bytes itself (`PUT /relay/TICKET`). Whatever ends early ends for both sides.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setImmediate } from 'node:timers';
+import { setImmediate, setTimeout } from 'node:timers';
+import { plainIp } from './addresses.ts';
 import { HouseError } from './errors.ts';
 import { checkFileName } from './file-names.ts';
 import type { FileOwner, Files, Requester, Ticket } from './files.ts';
@@ -11,6 +12,7 @@ import {
   DIRECT,
   FROM_HEADER,
   PREFIX_HEADER,
+  readPrefix,
   readRange,
   readToken,
   type Span,
@@ -18,7 +20,8 @@ import {
   writeDigest,
   writeRange,
 } from './http-files.ts';
-import { type Offer, STALL_MS, statusOf } from './offers.ts';
+import type { Fields } from './log.ts';
+import { type Offer, STALL_MS, statusOf, TICKET_MS } from './offers.ts';
 import { printable } from './printable.ts';
 import { isLoopback } from './session.ts';
 import { StallWatch } from './stall.ts';
@@ -29,6 +32,8 @@ const CONNECT_MS = 2000;
 const UNREACHABLE_MS = 60_000;
 /** So much is passed on in one turn of the event loop, by all relays together. */
 const TURN_BYTES = 256 * 1024;
+/** Signs of life are passed on so often. */
+const ALIVE_MS = 1000;
 
 /** What comes from the owner: an answer to our GET, or its PUT. */
 export interface Source {
@@ -81,24 +86,25 @@ export class Relay {
   #ticket: Ticket | undefined;
   #source: Source | undefined;
   #moved = 0;
+  #aliveAt = Number.NEGATIVE_INFINITY;
 
-  constructor(context: RelayContext, request: IncomingMessage, response: ServerResponse, ip: string) {
+  constructor(context: RelayContext, request: IncomingMessage, response: ServerResponse) {
     this.#context = context;
     this.#request = request;
     this.#response = response;
-    this.#requester = { token: readToken(request.headers.authorization), ip };
+    this.#requester = { token: readToken(request.headers.authorization), ip: plainIp(request.socket.remoteAddress) };
     this.#watch = new StallWatch(context.now, () => this.#stalled());
-    this.#watch.watch(response.socket);
     this.#over.promise.catch(() => {});
     response.on('close', () => this.#stop(new HouseError('stalled', 'they have broken off')));
   }
 
-  /** So many bytes were passed on. */
-  get moved(): number {
-    return this.#moved;
+  /** For the log: who asked, how, and how many bytes were passed on. */
+  get summary(): Fields {
+    return { from: this.#requester.ip, method: this.#request.method, bytes: this.#moved };
   }
 
   tick(): void {
+    this.#watch.watch(this.#response.socket);
     this.#watch.tick();
   }
 
@@ -114,18 +120,22 @@ export class Relay {
     }
   }
 
+  refuse(error: HouseError): void {
+    refuse(this.#response, error);
+  }
+
   async #serve(owner: string, file: string): Promise<void> {
     const { headers, method } = this.#request;
     checkFileName(file);
-    const resumes = readRange(headers.range, Number.MAX_SAFE_INTEGER);
-    const prefix = headers[PREFIX_HEADER]?.toString();
-    const have = prefix !== undefined && typeof resumes === 'object' ? resumes.from : 0;
+    const had = readPrefix(headers.range, headers[PREFIX_HEADER]?.toString());
     const isHead = method === 'HEAD';
-    const asked = { have, prefix: have > 0 ? prefix : undefined, digest: isHead };
-    this.#ticket = this.#context.files.ask(this.#requester, owner, file, asked);
+    this.#ticket = this.#context.files.ask(this.#requester, owner, file, { ...had, digest: isHead });
     this.#ticket.onAlive = () => this.#alive();
+    this.#ticket.onRefused = (error) => {
+      if (!this.#source) this.#stop(error);
+    };
     const offer = await this.#orOver(this.#ticket.offered);
-    const span = this.#spanOf(offer, have > 0);
+    const span = this.#spanOf(offer, had.have > 0);
     if (span === 'unsatisfiable') return this.#answer(416, { 'Content-Range': `bytes */${offer.size}` }, offer);
     const whole = { from: 0, to: offer.size };
     const { from, to } = span === 'whole' ? whole : span;
@@ -178,7 +188,9 @@ export class Relay {
 
   #redirect(location: string, from: number, offer: Offer, ticket: Ticket): void {
     this.#answer(307, { Location: location, [TICKET_HEADER]: ticket.id, [FROM_HEADER]: from }, offer);
-    ticket.release();
+    // it counts until the owner has seen it, or has forgotten it
+    ticket.isDirect = true;
+    setTimeout(() => ticket.release(), TICKET_MS).unref();
   }
 
   // --- through here --------------------------------------------------------------------------------------
@@ -273,7 +285,11 @@ export class Relay {
 
   // --- ends ----------------------------------------------------------------------------------------------
 
+  /** Passed on, unless the last time has not been taken yet, or was a moment ago. */
   #alive(): void {
+    const now = this.#context.now();
+    if (now - this.#aliveAt < ALIVE_MS || this.#response.socket?.writableLength !== 0) return;
+    this.#aliveAt = now;
     this.#watch.touch();
     if (!this.#response.headersSent && this.#request.httpVersion === '1.1') this.#response.writeProcessing();
   }

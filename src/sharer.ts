@@ -8,11 +8,12 @@ import { clearInterval, setInterval, setTimeout } from 'node:timers';
 import type { Served } from './client-menu.ts';
 import { HouseError } from './errors.ts';
 import { pathParts, readRange, readToken, type Span } from './http-files.ts';
-import { type Offer, STALL_MS, statusOf, type Want } from './offers.ts';
+import { type Offer, STALL_MS, statusOf, TICKET_MS, type Want } from './offers.ts';
 import { printable } from './printable.ts';
 import { Progress } from './progress.ts';
 import type { Shelf } from './shelf.ts';
 import { StallWatch } from './stall.ts';
+import type { MenuRequest } from './wire-menu.ts';
 
 /** Files up to this size are hashed before they are offered, larger ones while they are sent. */
 const SMALL_BYTES = 4 * 1024 * 1024;
@@ -20,9 +21,10 @@ const CHUNK_BYTES = 256 * 1024;
 /** While a file is hashed the server hears so often that we are at it. */
 const BUSY_MS = 5000;
 const TICK_MS = 1000;
-/** A ticket that nobody shows. */
-const TICKET_MS = 60_000;
-const MAX_TICKETS = 1000;
+const MAX_PLEDGES = 1000;
+/** Some questions have to be answered with much reading. */
+const MAX_ASKED = 256;
+const MAX_SENDING = 1000;
 /** The server ends a relay that is stalled; should it not, then we do. */
 const RELAY_STALL_MS = 10 * STALL_MS;
 const REASON_MS = 300;
@@ -30,20 +32,21 @@ const REASON_MS = 300;
 export interface SharerOptions {
   readonly shelf: Shelf;
   readonly server: { readonly host: string; readonly port: number };
-  /** Answers, over the chat connection. */
-  offer(ticket: string, offer: Offer): void;
-  refuse(ticket: string, status: number, reason: string): void;
-  busy(ticket: string): void;
+  /** Over the chat connection. */
+  answer(answer: Answer): void;
   /** Somebody gets bytes from here on, and does no more. */
   serving(): void;
   served(served: Served): void;
   onBug(error: unknown): void;
 }
 
+type Answer = Extract<MenuRequest, { kind: 'offer' | 'no' | 'busy' | 'used' }>;
+
 /** An answer to a GET at our port, or our PUT. */
 type Sink = ServerResponse | ClientRequest;
 
-interface Ticket {
+/** What was offered, to be fetched with a ticket. */
+interface Pledge {
   readonly who: string;
   readonly file: string;
   readonly version: string;
@@ -54,7 +57,10 @@ interface Ticket {
 export class Sharer {
   readonly #options: SharerOptions;
   readonly #server: Server;
-  readonly #tickets = new Map<string, Ticket>();
+  /** Tickets whose question is not answered yet ... */
+  readonly #asked = new Set<string>();
+  /** ... and those that were answered with an offer. */
+  readonly #pledges = new Map<string, Pledge>();
   readonly #sending = new Map<string, Sending>();
   readonly #timer: ReturnType<typeof setInterval>;
 
@@ -92,21 +98,32 @@ export class Sharer {
 
   want(want: Want): void {
     const { ticket } = want;
-    const busy = setInterval(() => this.#options.busy(ticket), BUSY_MS);
+    if (this.#asked.size >= MAX_ASKED)
+      return this.refuse(ticket, new HouseError('too-fast', 'too many questions at once'));
+    this.#asked.add(ticket);
+    const busy = setInterval(() => this.#options.answer({ kind: 'busy', ticket }), BUSY_MS);
     this.#consider(want)
-      .then((offer) => this.#options.offer(ticket, offer))
-      .catch((error) => {
-        this.#tickets.delete(ticket);
-        const isRefusal = error instanceof HouseError;
-        if (!isRefusal) this.#options.onBug(error);
-        this.#options.refuse(ticket, isRefusal ? statusOf(error.code) : 500, isRefusal ? error.message : 'a bug');
-      })
-      .finally(() => clearInterval(busy));
+      .then((offer) => this.#options.answer({ kind: 'offer', ticket, ...offer }))
+      .catch((error) => this.refuse(ticket, error))
+      .finally(() => {
+        clearInterval(busy);
+        this.#asked.delete(ticket);
+      });
+  }
+
+  /** What is no refusal is a bug. */
+  refuse(ticket: string, error: unknown): void {
+    const isRefusal = error instanceof HouseError;
+    if (!isRefusal) this.#options.onBug(error);
+    const [status, reason] = isRefusal ? [statusOf(error.code), error.message] : [500, 'the owner’s client has failed'];
+    this.#options.answer({ kind: 'no', ticket, status, reason });
   }
 
   push(id: string, span: Span): void {
-    const ticket = this.#take(id);
-    if (!ticket || span.from > span.to || span.to > ticket.size) return;
+    const pledge = this.#take(id);
+    if (!pledge || span.from > span.to || span.to > pledge.size) {
+      return this.refuse(id, new HouseError('file-changed', 'that ticket is used up'));
+    }
     const request = http.request({
       ...this.#options.server,
       method: 'PUT',
@@ -115,25 +132,28 @@ export class Sharer {
       agent: false,
     });
     request.on('response', (answer) => answer.resume());
-    this.#send(id, ticket, span, request, RELAY_STALL_MS);
+    this.#send(id, pledge, span, request, RELAY_STALL_MS);
   }
 
   /** The server says that a ticket is used up, or worth nothing any more, and then why. */
   done(id: string, reason: string): void {
-    this.#tickets.delete(id);
+    this.#asked.delete(id);
+    this.#pledges.delete(id);
     if (reason !== '') this.#sending.get(id)?.stop(reason);
   }
 
   /** The connection to the server is gone: nothing that was promised there holds. */
   forget(): void {
-    this.#tickets.clear();
+    this.#asked.clear();
+    this.#pledges.clear();
   }
 
   async #consider({ ticket, who, have, prefix, digest, file }: Want): Promise<Offer> {
-    if (this.#tickets.size >= MAX_TICKETS) throw new HouseError('too-fast', 'too many files at once');
+    if (this.#pledges.size >= MAX_PLEDGES) throw new HouseError('too-fast', 'too many files at once');
     const { shelf } = this.#options;
     const { size, version } = await shelf.look(file);
-    const same = have > 0 && prefix !== undefined && (await shelf.hasPrefix(file, version, have, prefix));
+    const isWanted = () => this.#asked.has(ticket);
+    const same = have > 0 && prefix !== undefined && (await shelf.hasPrefix(file, version, have, prefix, isWanted));
     let sha256 = shelf.knownDigest(file, version);
     if (sha256 === undefined) {
       const hashing = shelf.digest(file, version);
@@ -141,7 +161,8 @@ export class Sharer {
       // should it fail, it does so again for whoever asks
       else hashing.catch(() => {});
     }
-    this.#tickets.set(ticket, { who, file, version, size, madeAt: performance.now() });
+    // the request may have died meanwhile, and its ticket with it
+    if (isWanted()) this.#pledges.set(ticket, { who, file, version, size, madeAt: performance.now() });
     return { size, version, sha256, same };
   }
 
@@ -150,38 +171,42 @@ export class Sharer {
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const parts = pathParts(request.url ?? '') ?? [];
     const id = readToken(request.headers.authorization) ?? '';
-    const ticket = this.#tickets.get(id);
-    if (request.method !== 'GET' || !ticket || parts.length !== 1 || parts[0] !== ticket.file) {
+    const pledge = this.#pledges.get(id);
+    if (request.method !== 'GET' || !pledge || parts.length !== 1 || parts[0] !== pledge.file) {
       response.writeHead(403, { 'Content-Type': 'text/plain', Connection: 'close' }).end('not without a ticket\n');
       return;
     }
     this.#take(id);
-    const range = readRange(request.headers.range, ticket.size);
-    if (range === 'unsatisfiable') {
-      response.writeHead(416, { 'Content-Range': `bytes */${ticket.size}`, Connection: 'close' }).end();
+    this.#options.answer({ kind: 'used', ticket: id });
+    const range = readRange(request.headers.range, pledge.size);
+    if (range === 'unsatisfiable' || this.#sending.size >= MAX_SENDING) {
+      const isFull = range !== 'unsatisfiable';
+      response.writeHead(isFull ? 503 : 416, { 'Content-Range': `bytes */${pledge.size}`, Connection: 'close' }).end();
       return;
     }
-    const span = range === 'whole' ? { from: 0, to: ticket.size } : range;
+    const span = range === 'whole' ? { from: 0, to: pledge.size } : range;
     response.writeHead(range === 'whole' ? 200 : 206, {
       'Content-Type': 'application/octet-stream',
       'Content-Length': span.to - span.from,
-      ETag: `"${ticket.version}"`,
-      ...(range === 'whole' ? {} : { 'Content-Range': `bytes ${span.from}-${span.to - 1}/${ticket.size}` }),
+      ETag: `"${pledge.version}"`,
+      ...(range === 'whole' ? {} : { 'Content-Range': `bytes ${span.from}-${span.to - 1}/${pledge.size}` }),
     });
+    // the disk may take longer than whoever asks waits for an answer
+    response.flushHeaders();
     const isRelay = request.headers.via !== undefined;
-    this.#send(id, ticket, span, response, isRelay ? RELAY_STALL_MS : STALL_MS);
+    this.#send(id, pledge, span, response, isRelay ? RELAY_STALL_MS : STALL_MS);
   }
 
   // --- the bytes -------------------------------------------------------------------------------------------
 
-  #take(id: string): Ticket | undefined {
-    const ticket = this.#tickets.get(id);
-    this.#tickets.delete(id);
-    return ticket;
+  #take(id: string): Pledge | undefined {
+    const pledge = this.#pledges.get(id);
+    this.#pledges.delete(id);
+    return pledge;
   }
 
-  #send(id: string, ticket: Ticket, span: Span, sink: Sink, stallMs: number): void {
-    const sending = new Sending(ticket, span, sink, stallMs);
+  #send(id: string, pledge: Pledge, span: Span, sink: Sink, stallMs: number): void {
+    const sending = new Sending(pledge, span, sink, stallMs);
     this.#sending.set(id, sending);
     this.#options.serving();
     sending
@@ -195,13 +220,13 @@ export class Sharer {
         },
       )
       .finally(() => this.#sending.delete(id))
-      .then((trouble) => this.#options.served({ who: ticket.who, file: ticket.file, trouble }))
+      .then((trouble) => this.#options.served({ who: pledge.who, file: pledge.file, trouble }))
       .catch(this.#options.onBug);
   }
 
   #tick(): void {
     const oldest = performance.now() - TICKET_MS;
-    for (const [id, { madeAt }] of this.#tickets) if (madeAt < oldest) this.#tickets.delete(id);
+    for (const [id, { madeAt }] of this.#pledges) if (madeAt < oldest) this.#pledges.delete(id);
     for (const sending of this.#sending.values()) sending.tick();
   }
 }
@@ -209,16 +234,16 @@ export class Sharer {
 /** One file, or a part of it, on its way out. */
 class Sending {
   readonly progress: Progress;
-  readonly #ticket: Ticket;
+  readonly #pledge: Pledge;
   readonly #span: Span;
   readonly #sink: Sink;
   readonly #watch: StallWatch;
   readonly #stopped = Promise.withResolvers<never>();
 
-  constructor(ticket: Ticket, span: Span, sink: Sink, stallMs: number) {
-    this.progress = new Progress(printable(`${ticket.file} to ${ticket.who || 'a stranger'}`), performance.now());
-    this.progress.begin(ticket.size, span.from, performance.now());
-    this.#ticket = ticket;
+  constructor(pledge: Pledge, span: Span, sink: Sink, stallMs: number) {
+    this.progress = new Progress(printable(`${pledge.file} to ${pledge.who || 'a stranger'}`), performance.now());
+    this.progress.begin(pledge.size, span.from, performance.now());
+    this.#pledge = pledge;
     this.#span = span;
     this.#sink = sink;
     this.#watch = new StallWatch(
@@ -244,7 +269,7 @@ class Sending {
 
   /** Throws a HouseError with the reason if it doesn't get there. */
   async run(shelf: Shelf): Promise<void> {
-    const { file, version } = this.#ticket;
+    const { file, version } = this.#pledge;
     const handle = await shelf.open(file, version);
     try {
       await this.#copy(handle);

@@ -21,6 +21,13 @@ interface Opened extends Shared {
   readonly handle: FileHandle;
 }
 
+/** An answer that is being made, and those who want it. */
+interface Making {
+  readonly answer: Promise<string>;
+  readonly askers: Array<() => boolean>;
+}
+
+const ALWAYS = () => true;
 const MAX_DIGESTS = 10_000;
 const MAX_PREFIXES = 100;
 const HASHED_AT_ONCE = 2;
@@ -33,7 +40,7 @@ export class Shelf {
   readonly #digests = new Recent(MAX_DIGESTS);
   readonly #prefixes = new Recent(MAX_PREFIXES);
   /** Hashes that are being made, for all who ask meanwhile. */
-  readonly #making = new Map<string, Promise<string>>();
+  readonly #making = new Map<string, Making>();
   readonly #buffers = new Buffers(HASHED_AT_ONCE);
 
   constructor(disk: Disk, directory: string, windows = false) {
@@ -56,11 +63,20 @@ export class Shelf {
 
   /** The SHA-256 of that version; throws `file-changed` if the file has another by now or while it is read. */
   digest(name: string, version: string): Promise<string> {
-    return this.#once(this.#digests, keyOf(name, version), () => this.#hash(name, version));
+    return this.#once(this.#digests, keyOf(name, version), ALWAYS, (isWanted) => this.#hash(name, version, isWanted));
   }
 
-  /** Do its first `length` bytes have this SHA-256? Not when there are fewer. */
-  async hasPrefix(name: string, version: string, length: number, sha256: string): Promise<boolean> {
+  /**
+   * Do its first `length` bytes have this SHA-256? Not when there are fewer. Such questions can be asked without
+   * end: reading stops, with a `stalled`, when nobody wants the answer any more.
+   */
+  async hasPrefix(
+    name: string,
+    version: string,
+    length: number,
+    sha256: string,
+    isWanted: () => boolean = ALWAYS,
+  ): Promise<boolean> {
     const key = keyOf(name, version, length);
     if (this.#prefixes.get(key) === undefined) {
       const { size, version: now } = await this.look(name);
@@ -68,7 +84,8 @@ export class Shelf {
       if (!Number.isInteger(length) || length < 0 || length > size) return false;
       if (length === size) return (await this.digest(name, version)) === sha256;
     }
-    return (await this.#once(this.#prefixes, key, () => this.#hash(name, version, length))) === sha256;
+    const hash = (isStillWanted: () => boolean) => this.#hash(name, version, isStillWanted, length);
+    return (await this.#once(this.#prefixes, key, isWanted, hash)) === sha256;
   }
 
   /** For reading, to be closed by the caller; throws `file-changed` when it is another version by now. */
@@ -76,32 +93,45 @@ export class Shelf {
     return (await this.#openVersion(name, version)).handle;
   }
 
-  #once(answers: Recent, key: string, make: () => Promise<string>): Promise<string> {
+  #once(
+    answers: Recent,
+    key: string,
+    isWanted: () => boolean,
+    make: (isWanted: () => boolean) => Promise<string>,
+  ): Promise<string> {
     const known = answers.get(key);
     if (known !== undefined) return Promise.resolve(known);
-    const making = this.#making.get(key) ?? this.#make(answers, key, make);
-    this.#making.set(key, making);
-    return making;
+    const underWay = this.#making.get(key);
+    underWay?.askers.push(isWanted);
+    return underWay?.answer ?? this.#make(answers, key, [isWanted], make);
   }
 
-  async #make(answers: Recent, key: string, make: () => Promise<string>): Promise<string> {
-    try {
-      const answer = await make();
-      answers.set(key, answer);
-      return answer;
-    } finally {
-      this.#making.delete(key);
-    }
+  #make(
+    answers: Recent,
+    key: string,
+    askers: Array<() => boolean>,
+    make: (isWanted: () => boolean) => Promise<string>,
+  ): Promise<string> {
+    const answer = make(() => askers.some((isWanted) => isWanted()))
+      .then((made) => {
+        answers.set(key, made);
+        return made;
+      })
+      .finally(() => this.#making.delete(key));
+    this.#making.set(key, { answer, askers });
+    return answer;
   }
 
   /** Of the whole file, or of its first bytes. */
-  #hash(name: string, version: string, length?: number): Promise<string> {
+  #hash(name: string, version: string, isWanted: () => boolean, length?: number): Promise<string> {
     return this.#buffers.lend(async (buffer) => {
+      if (!isWanted()) throw unwanted();
       const { handle, size } = await this.#openVersion(name, version);
       try {
         const hash = createHash('sha256');
         const wanted = length ?? size;
-        const done = await hashBytes(handle, hash, wanted, buffer);
+        const done = await hashBytes(handle, hash, wanted, buffer, isWanted);
+        if (!isWanted()) throw unwanted();
         if (done < wanted || versionOf(await handle.stat({ bigint: true })) !== version) throw changed(name);
         return hash.digest('hex');
       } catch (error) {
@@ -167,6 +197,10 @@ function keyOf(name: string, version: string, length?: number): string {
 
 function changed(name: string): HouseError {
   return new HouseError('file-changed', `${name} has changed`);
+}
+
+function unwanted(): HouseError {
+  return new HouseError('stalled', 'nobody waits for it any more');
 }
 
 function notShared(name: string, why: string): HouseError {

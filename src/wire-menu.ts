@@ -5,11 +5,12 @@
 // What only a full client is told begins with the byte 0x1E, so that it can't be mistaken for a message.
 
 import { ProtocolError } from './errors.ts';
-import type { Offer, Want } from './offers.ts';
+import { isSha256, type Offer, type Want } from './offers.ts';
 import { ByteQueue, CR, type Decoder, decodeText, encodeText, LF, splitText, TAB } from './wire.ts';
 
 /** A message; the lines that carry one may be a little longer. */
 export const MAX_TEXT_BYTES = 65_536;
+const MAX_CHAT_LINES = 100;
 const MAX_LINE_BYTES = MAX_TEXT_BYTES + 16;
 /** What a length of two bytes can say. */
 const MAX_UTF_BYTES = 65_535;
@@ -30,6 +31,8 @@ export type MenuRequest =
   | ({ readonly kind: 'offer'; readonly ticket: string } & Offer)
   | { readonly kind: 'no'; readonly ticket: string; readonly status: number; readonly reason: string }
   | { readonly kind: 'busy'; readonly ticket: string }
+  /** Somebody came straight to us with it. */
+  | { readonly kind: 'used'; readonly ticket: string }
   | MenuFault;
 
 /** A line that could not be understood; reading goes on behind it. */
@@ -99,12 +102,10 @@ export class MenuRequestDecoder implements Decoder<MenuRequest> {
   }
 
   next(): MenuRequest | undefined {
-    for (;;) {
-      const text = this.#client === 'utf' ? this.#nextUtf() : this.#nextLine();
-      if (text === undefined || typeof text === 'object') return text;
-      if (!this.#named) return this.#name(text);
-      return this.#client === 'full' ? fullRequest(text) : { kind: 'message', text };
-    }
+    const text = this.#client === 'utf' ? this.#nextUtf() : this.#nextLine();
+    if (text === undefined || typeof text === 'object') return text;
+    if (!this.#named) return this.#name(text);
+    return this.#client === 'full' ? fullRequest(text) : { kind: 'message', text };
   }
 
   #name(text: string): MenuRequest {
@@ -202,6 +203,8 @@ function fullRequest(line: string): MenuRequest {
       return noOf(rest.split('\t')) ?? fault('malformed', 'no needs TICKET, STATUS, REASON');
     case 'busy':
       return { kind: 'busy', ticket: rest };
+    case 'used':
+      return { kind: 'used', ticket: rest };
     default:
       return fault('malformed', `there is no ${JSON.stringify(verb.slice(0, 20))} here`);
   }
@@ -236,17 +239,21 @@ export function encodeRequest(request: Exclude<MenuRequest, MenuFault>): Uint8Ar
       return line(`no\t${request.ticket}\t${request.status}\t${request.reason}`);
     case 'busy':
       return line(`busy\t${request.ticket}`);
+    case 'used':
+      return line(`used\t${request.ticket}`);
   }
 }
 
 // --- from the server --------------------------------------------------------------------------------------
 
-/** A message as lines, one for each line of the text; what a text ends with adds no empty one. */
+/**
+ * A message as lines, one for each line of the text; what a text ends with adds no empty one. Beyond the most
+ * lines the rest is one: each has the sender's name, and a text of line ends would become a hundred times as long.
+ */
 export function chatLines(name: string, text: string): string[] {
-  return text
-    .replace(/(?:\r\n|\r|\n)$/, '')
-    .split(/\r\n|\r|\n/)
-    .map((one) => chatPrefix(name) + one);
+  const lines = text.replace(/(?:\r\n|\r|\n)$/, '').split(/\r\n|\r|\n/);
+  const rest = lines.splice(MAX_CHAT_LINES - 1).join(' ');
+  return [...lines, ...(rest === '' ? [] : [rest])].map((one) => chatPrefix(name) + one);
 }
 
 /** What a message begins with. */
@@ -369,10 +376,6 @@ function wantOf([ticket = '', who = '', have = '', prefix = '', digest = '', ...
 }
 
 // --- fields -----------------------------------------------------------------------------------------------
-
-export function isSha256(text: string): boolean {
-  return /^[0-9a-f]{64}$/.test(text);
-}
 
 /** It becomes an ETag. */
 function isVersion(text: string): boolean {

@@ -554,9 +554,20 @@ test_('x while the server is away ends at once', async () => {
   const ann = await open(server.tcp, 'ann');
   server.kill('SIGKILL');
   await ann.logged(/server is gone/);
-  ann.type('m\nhello\nx\n');
+  ann.type('x\n');
   assert.is((await ann.exit(END_MS)).status, 0);
+  assert.is(ann.stdout, NAME + MENU + GOODBYE);
+});
+
+test_('a message that was never sent is told at the end, status 1', async () => {
+  const server = await start();
+  const ann = await open(server.tcp, 'ann');
+  server.kill('SIGKILL');
+  await ann.logged(/server is gone/);
+  ann.type('m\nhello\nx\n');
+  assert.is((await ann.exit(END_MS)).status, 1);
   assert.is(ann.stdout, NAME + MENU + MESSAGE + GOODBYE);
+  assert.match(ann.stderr, /^parley-client: a message was not sent: .+\n$/m);
 });
 
 for (const [what, input] of [

@@ -193,6 +193,24 @@ test_(
   30,
 );
 
+test_('a prefix that is none is refused at once', async () => {
+  const server = await start({ args: ['--open-files'] });
+  const ann = await enter(server.tcp, 'ann');
+  put(ann, 'f', '0123456789');
+  const sha = '0'.repeat(64);
+  for (const headers of [
+    { Range: 'bytes=5-', 'Parley-Prefix': 'foo' },
+    { Range: 'bytes=-5', 'Parley-Prefix': sha },
+    { Range: 'bytes=1-2', 'Parley-Prefix': sha },
+    { Range: 'bytes=5-', 'Parley-Prefix': `${sha}\tx` },
+    { 'Parley-Prefix': sha },
+  ]) {
+    assert.is((await raw(server.tcp, 'GET', '/files/ann/f', headers as Record<string, string>)).status, 400);
+  }
+  const other = await raw(server.tcp, 'GET', '/files/ann/f', { Range: 'bytes=5-', 'Parley-Prefix': sha });
+  assert.equal([other.status, other.body], [200, '0123456789']);
+});
+
 // --- a client's own port ----------------------------------------------------------------------------------
 
 test_('nobody gets anything from a client’s port without a ticket', async () => {
@@ -285,6 +303,47 @@ async function meetsLiar([name, offer, body]: (typeof LIARS)[number]): Promise<v
   ask(ben, 'ann', 'f');
   await has(ben, 'f', content);
 }
+
+test_('an owner that leaves behind its offer is gone at once', async () => {
+  const server = await start({ args: ['--open-files'] });
+  const eve = await owner(server, (ticket, send) => send(`offer\t${ticket}\t5\tv1\t${LIE}\tother\n`));
+  const answer = raw(server.tcp, 'GET', '/files/eve/f');
+  await until('the push', () => eve.pushes.length > 0);
+  eve.destroy();
+  assert.is((await answer).status, 503);
+});
+
+test_('busy without end costs the server nothing', async () => {
+  const server = await start({ args: ['--open-files'] });
+  const eve = await owner(server, (ticket, send) => send(`busy\t${ticket}\n`.repeat(100_000)));
+  const requester = await Client.connect(server.tcp);
+  requester.send('GET /files/eve/f HTTP/1.1\r\nHost: x\r\n\r\n');
+  await requester.expect(/HTTP\/1\.1 102 [\s\S]*/);
+  const member = await enter(server.tcp, 'ben');
+  member.program.type('m\nhello\n');
+  await eve.expect(/[\s\S]*ben: hello\n/);
+  requester.halfClose();
+  assert.ok((await requester.expect(/[\s\S]*/)).length < 1000);
+});
+
+test_('a server that sends a client elsewhere is not followed without --p2p', async () => {
+  let asked = 0;
+  const fake = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (bytes) => {
+      const text = bytes.toString();
+      if (!text.startsWith('GET')) return void (text.includes('\t') && socket.write('\x1ewelcome\tben\ttoken\n'));
+      asked++;
+      socket.end('HTTP/1.1 307 Elsewhere\r\nLocation: http://127.0.0.1:1/f\r\nContent-Length: 0\r\n\r\n');
+    });
+  });
+  await new Promise<void>((resolve) => fake.listen(0, '127.0.0.1', resolve));
+  const ben = await enter((fake.address() as net.AddressInfo).port, 'ben');
+  ask(ben, 'ann', 'f');
+  await ben.program.printed(/^f from ann: .+$/m);
+  assert.is(asked, 1);
+  fake.close();
+});
 
 // all at once, for each is asked again with pauses that grow
 test_(

@@ -766,6 +766,18 @@ files('who lists the full clients where one is, without oneself', () =>
   ),
 );
 
+files('who asks many times in one segment is told once', () =>
+  chatter(
+    openMenu(),
+    `C: alice␉0
+     S: ␞welcome␉alice␉#1
+     C: who
+     C: who
+     C: who
+     S: ␞who`,
+  ),
+);
+
 files('an owner is asked on its connection, and its answers count', async () => {
   const on = openMenu();
   const { port, session } = await open(on, 'alice\t4000\n');

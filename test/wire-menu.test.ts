@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { isSha256 } from '../src/offers.ts';
 import { ByteQueue, type Decoder } from '../src/wire.ts';
 import {
   chatLines,
@@ -10,7 +11,6 @@ import {
   encodeReply,
   encodeRequest,
   encodeUtf,
-  isSha256,
   MAX_TEXT_BYTES,
   type MenuKind,
   type MenuReply,
@@ -711,6 +711,13 @@ for (const [text, due] of [
     );
   });
 }
+
+replies('a text of line ends does not grow without bound: the last line has the rest', () => {
+  const lines = chatLines('ann', `${'x\n'.repeat(60_000)}end`);
+  assert.is(lines.length, 100);
+  assert.is(lines[98], 'ann: x');
+  assert.is(lines[99], `ann: ${'x '.repeat(60_000 - 99)}end`);
+});
 
 replies('lines are ended by newlines', () => {
   assert.is(textOf(encodeLines(['ann: 1', 'ann: 2'])), 'ann: 1\nann: 2\n');
