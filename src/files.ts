@@ -191,9 +191,9 @@ export class Ticket {
     if (!this.#isOver) this.owner.push(this.id, from, to);
   }
 
-  /** The owner is told why, and need not keep it any longer. */
+  /** The owner is told why, and need not keep it any longer; one that the requester has taken there it does keep. */
   end(reason: string): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.isDirect) return;
     this.release();
     this.owner.done(this.id, reason);
   }

@@ -238,6 +238,25 @@ tickets('let the owner bring the bytes, until they are over', async () => {
   assert.equal(ann.owner.take(), [`done ${ticket.id} the file has changed`], 'told once');
 });
 
+tickets('that the requester takes to the owner itself stay good until the owner has seen them', async () => {
+  const { files, ann, ticket } = await asked();
+  files.offered(ann.owner, ticket.id, OFFER);
+  ticket.isDirect = true;
+  ticket.end('');
+  assert.equal(ann.owner.take(), []);
+  files.used(ann.owner, ticket.id);
+  files.used(ann.owner, ticket.id);
+  ticket.end('');
+  assert.equal(ann.owner.take(), [], 'it is over');
+});
+
+tickets('that go through the server are not used up by a word', async () => {
+  const { files, ann, ticket } = await asked();
+  files.used(ann.owner, ticket.id);
+  ticket.end('why');
+  assert.equal(ann.owner.take(), [`done ${ticket.id} why`]);
+});
+
 tickets('that are released are over without a word to the owner', async () => {
   const { files, ann, ticket } = await asked();
   files.offered(ann.owner, ticket.id, OFFER);
