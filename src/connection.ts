@@ -17,7 +17,7 @@ const END_MS = 5000;
 /** ... as is a peer that goes on sending: so much is read and thrown away. */
 const END_BYTES = 1024 * 1024;
 /** Who has more than the soft limit waiting, and has taken nothing of it for this long, is gone. */
-const STALL_MS = 60_000;
+const UNREAD_MS = 60_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** What all connections of a server share. */
@@ -243,7 +243,7 @@ export class Connection extends OutPort implements Port, Sleeper {
     if (this.#limit === 'unknown') return this.#guard(() => this.#silent());
     if (this.#limit !== 'stalled') return this.destroy();
     if (this.#socket.writableLength < this.#stalledAt) return this.#watchStall();
-    this.drop(`you have read nothing for ${STALL_MS / 1000} s`);
+    this.drop(`you have read nothing for ${UNREAD_MS / 1000} s`);
   }
 
   /** No byte for a while, and no dialect yet. */
@@ -261,7 +261,7 @@ export class Connection extends OutPort implements Port, Sleeper {
 
   #watchStall(): void {
     this.#stalledAt = this.#socket.writableLength;
-    this.#setLimit('stalled', STALL_MS);
+    this.#setLimit('stalled', UNREAD_MS);
   }
 
   #readAfterEnd(bytes: number): void {
