@@ -3,8 +3,31 @@
 // the house itself keeps only what it was told through `hear`. One process is the simplest backbone.
 
 import { HouseError } from './errors.ts';
-import type { Draft, HouseEvent, Post } from './events.ts';
-import type { Store, StoredRoom } from './store.ts';
+import type { Deleted, Draft, HouseEvent, Post } from './events.ts';
+import type { Account, Found, Store, StoredRoom } from './store.ts';
+
+/** What became of a claim to a name. */
+export type Claim = 'ours' | 'worn' | 'registered';
+
+/** What the owner of a room has said of it. */
+export interface RoomSettings {
+  readonly description: string;
+  /** The key of an account. */
+  readonly owner: string | undefined;
+  /** A hash; undefined where anybody may enter. */
+  readonly password: string | undefined;
+}
+
+/** What somebody may see of what was said: the posts of public rooms, and of these. */
+export interface SearchOptions {
+  readonly limit: number;
+  /** The key of an account that may own rooms. */
+  readonly account: string | undefined;
+  /** The key of a room. */
+  readonly room: string | undefined;
+}
+
+const NO_SETTINGS: RoomSettings = { description: '', owner: undefined, password: undefined };
 
 export interface Backbone {
   /** Different for each node; part of every person's id. */
@@ -12,12 +35,23 @@ export interface Backbone {
   /** The rooms that are known at the start. */
   rooms(): Iterable<StoredRoom>;
   /** Every event of every node comes here, in one order for each room. */
-  listen(hear: (event: HouseEvent) => void): void;
-  /** Takes a name for a member of this node; false when somebody wears it. */
-  claim(key: string): Promise<boolean>;
+  listen(hear: (event: HouseEvent | Deleted) => void): void;
+  /** Takes a name for a member of this node; one that belongs to an account only for its owner. */
+  claim(key: string, isOwner: boolean): Promise<Claim>;
   release(key: string): void;
+  /** The name belongs to an account. */
+  isRegistered(key: string): boolean;
+  /** Settles when it is kept; rejects when somebody has the name or wears it. */
+  addAccount(account: Account): Promise<void>;
+  findAccount(key: string): Promise<Account | undefined>;
+  setHash(key: string, hash: string): Promise<void>;
   /** The room of that key, made under `name` when there is none. */
   openRoom(key: string, name: string, at: number): Promise<StoredRoom>;
+  findRoom(key: string): Promise<StoredRoom | undefined>;
+  /** Settles when it is kept; rejects when there is one of that key. */
+  makeRoom(key: string, name: string, at: number, settings: RoomSettings): Promise<StoredRoom>;
+  /** The room, all that was said in it, and everybody's place in it. */
+  deleteRoom(key: string, at: number): Promise<void>;
   /** It is not needed for now; `openRoom` brings it back as it was. */
   restRoom(key: string): void;
   /** It never was. */
@@ -28,24 +62,30 @@ export interface Backbone {
   /** Settles when the post is where a crash can't take it; rejects with `not-saved`. */
   saved(postId: number): Promise<void>;
   history(key: string, limit: number, before?: number): Promise<Post[]>;
+  search(words: string, options: SearchOptions): Promise<Found[]>;
 }
 
 /** All members are in this process. */
 export class LocalBackbone implements Backbone {
   readonly node = '1';
   readonly #store: Store;
+  /** Worn now. */
   readonly #names = new Set<string>();
+  readonly #registered: Set<string>;
+  /** Being made or deleted, until that is kept. */
+  readonly #changing = new Map<string, Promise<unknown>>();
   readonly #rooms = new Map<string, StoredRoom>();
   readonly #nextRef: Map<string, number>;
   #nextRoom: number;
   /** How many rooms are in the store alone. */
   #resting: number;
   #lastPost: number;
-  #hear: (event: HouseEvent) => void = () => {};
+  #hear: (event: HouseEvent | Deleted) => void = () => {};
 
   constructor(store: Store) {
     this.#store = store;
-    const { lastPost, lastRoom, lastRefs, resting } = store.start;
+    const { lastPost, lastRoom, lastRefs, resting, accounts } = store.start;
+    this.#registered = new Set(accounts);
     this.#lastPost = lastPost;
     this.#nextRoom = lastRoom + 1;
     this.#nextRef = new Map([...lastRefs].map(([dialect, ref]) => [dialect, ref + 1]));
@@ -57,28 +97,81 @@ export class LocalBackbone implements Backbone {
     return this.#rooms.values();
   }
 
-  listen(hear: (event: HouseEvent) => void): void {
+  listen(hear: (event: HouseEvent | Deleted) => void): void {
     this.#hear = hear;
   }
 
-  async claim(key: string): Promise<boolean> {
-    if (this.#names.has(key)) return false;
+  async claim(key: string, isOwner: boolean): Promise<Claim> {
+    if (this.#registered.has(key) && !isOwner) return 'registered';
+    if (this.#names.has(key)) return 'worn';
     this.#names.add(key);
-    return true;
+    return 'ours';
   }
 
   release(key: string): void {
     this.#names.delete(key);
   }
 
+  isRegistered(key: string): boolean {
+    return this.#registered.has(key);
+  }
+
+  async addAccount(account: Account): Promise<void> {
+    const { key, name } = account;
+    if (this.#registered.has(key)) throw new HouseError('name-registered', `the name ${name} is taken`);
+    if (this.#names.has(key)) throw new HouseError('name-taken', `somebody is called ${name} right now`);
+    this.#registered.add(key);
+    try {
+      await this.#store.addAccount(account);
+    } catch (error) {
+      this.#registered.delete(key);
+      throw error;
+    }
+  }
+
+  findAccount(key: string): Promise<Account | undefined> {
+    return this.#registered.has(key) ? this.#store.findAccount(key) : Promise.resolve(undefined);
+  }
+
+  setHash(key: string, hash: string): Promise<void> {
+    return this.#store.setHash(key, hash);
+  }
+
   async openRoom(key: string, name: string, at: number): Promise<StoredRoom> {
-    const known = this.#rooms.get(key) ?? (await this.#wake(key));
+    const known = await this.findRoom(key);
     if (known) return known;
-    const room: StoredRoom = { id: this.#nextRoom++, key, name, made: at, used: false, refs: new Map() };
+    const room = this.#newRoom(key, name, at, NO_SETTINGS);
     // it may refuse
     this.#store.addRoom(room);
     this.#rooms.set(key, room);
     return room;
+  }
+
+  async findRoom(key: string): Promise<StoredRoom | undefined> {
+    while (this.#changing.has(key)) await this.#changing.get(key);
+    return this.#rooms.get(key) ?? (await this.#wake(key));
+  }
+
+  async makeRoom(key: string, name: string, at: number, settings: RoomSettings): Promise<StoredRoom> {
+    if (await this.findRoom(key)) throw new HouseError('name-taken', `there is a room ${name} already`);
+    const room = this.#newRoom(key, name, at, settings);
+    await this.#change(key, this.#store.makeRoom(room));
+    this.#rooms.set(key, room);
+    return room;
+  }
+
+  async deleteRoom(key: string, at: number): Promise<void> {
+    const { id } = this.#room(key);
+    // nothing more is said in it
+    this.#hear({ kind: 'deleted', room: key, at });
+    this.#rooms.delete(key);
+    try {
+      await this.#change(key, this.#store.deleteRoom(id));
+    } catch (error) {
+      // it is still there
+      this.#resting++;
+      throw error;
+    }
   }
 
   restRoom(key: string): void {
@@ -105,8 +198,8 @@ export class LocalBackbone implements Backbone {
 
   publish(draft: Draft): void {
     if (draft.kind !== 'post') return this.#hear(draft);
-    const { room, who, at, text } = draft;
-    const post: Post = { kind: 'post', id: ++this.#lastPost, room, who, at, text };
+    const { room } = draft;
+    const post: Post = { ...draft, id: ++this.#lastPost };
     this.#store.addPost(post, this.#room(room).id);
     this.#hear(post);
   }
@@ -118,6 +211,25 @@ export class LocalBackbone implements Backbone {
   async history(key: string, limit: number, before?: number): Promise<Post[]> {
     const room = this.#room(key);
     return this.#store.history(room, limit, before);
+  }
+
+  search(words: string, { limit, account, room }: SearchOptions): Promise<Found[]> {
+    return this.#store.search(words, { limit, account, room: room === undefined ? undefined : this.#room(room).id });
+  }
+
+  #newRoom(key: string, name: string, made: number, settings: RoomSettings): StoredRoom {
+    return { ...settings, id: this.#nextRoom++, key, name, made, used: false, refs: new Map() };
+  }
+
+  /** Others wait until the change of that room is kept, or is not. */
+  async #change(key: string, change: Promise<void>): Promise<void> {
+    const settled = change.catch(() => {});
+    this.#changing.set(key, settled);
+    try {
+      await change;
+    } finally {
+      if (this.#changing.get(key) === settled) this.#changing.delete(key);
+    }
   }
 
   async #wake(key: string): Promise<StoredRoom | undefined> {

@@ -42,6 +42,7 @@ export class Connection extends OutPort implements Port, Sleeper {
   readonly id: string;
   readonly local: Address;
   readonly remote: Address;
+  readonly opened: number;
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   #dialect: DialectName | undefined;
@@ -61,13 +62,14 @@ export class Connection extends OutPort implements Port, Sleeper {
   #ending = false;
   #readSinceEnd = 0;
 
-  constructor(context: ConnectionContext, id: string, socket: Socket, dialect: Dialect | undefined) {
+  constructor(context: ConnectionContext, id: string, socket: Socket, dialect?: Dialect) {
     super(context.outbox, socket);
     this.#context = context;
     this.#socket = socket;
     this.id = id;
     this.local = { ip: plainIp(socket.localAddress), port: socket.localPort ?? 0 };
     this.remote = { ip: plainIp(socket.remoteAddress), port: socket.remotePort ?? 0 };
+    this.opened = context.now();
     context.connections.add(this);
     (socket as ParleySocket).parley = this;
     socket.on('data', onData).on('end', onEnd).on('drain', onDrain).on('error', onError).on('close', onClose);

@@ -1,45 +1,48 @@
-// Layer 2. The SQLite file: schema, checks, statements. Synchronous; runs in the store's worker thread,
-// and in tests directly. A file that is not ours, damaged, newer or in use is left untouched.
+// Layer 2. What is in the store, and the statements that change and read it. Synchronous; runs in the store's
+// worker thread, and in tests directly. Each change is one transaction: all of it is kept, or nothing.
 
-import { closeSync, copyFileSync, fstatSync, openSync, readSync, renameSync, rmSync } from 'node:fs';
-import path from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import { MIGRATIONS, migrate, openFile } from './database-file.ts';
+import { HouseError } from './errors.ts';
+import { matchOf, NEWEST_MATCHES, prepareChange, WordIndex } from './word-index.ts';
 
-/** `PRLY`: tells our files from other SQLite files. */
-const APPLICATION_ID = 0x50524c59;
 const MEMORY = ':memory:';
 /** Without a file there is only memory to fill, so the oldest posts go. */
 const MEMORY_POSTS = 100_000;
 const MEMORY_TEXT_BYTES = 64 * 1024 * 1024;
+/** So many posts of a deleted room go at once: the writing of others waits no longer than that. */
+const BATCH_POSTS = 1000;
+const MAX_OWNED = 100;
+export const MAX_FOUND = 100;
 
-/** Statements that lead from version i to i + 1. Never edited once released, only added to. */
-export const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE rooms (
-     id INTEGER PRIMARY KEY,
-     key TEXT NOT NULL UNIQUE,
-     name TEXT NOT NULL,
-     made INTEGER NOT NULL
-   ) STRICT;
-   CREATE TABLE room_refs (
-     dialect TEXT NOT NULL,
-     ref INTEGER NOT NULL,
-     room INTEGER NOT NULL REFERENCES rooms ON DELETE CASCADE,
-     PRIMARY KEY (dialect, ref),
-     UNIQUE (dialect, room)
-   ) STRICT, WITHOUT ROWID;
-   CREATE TABLE posts (
-     id INTEGER PRIMARY KEY,
-     room INTEGER NOT NULL,
-     at INTEGER NOT NULL,
-     name TEXT NOT NULL,
-     dialect TEXT NOT NULL,
-     text TEXT NOT NULL
-   ) STRICT;
-   CREATE INDEX posts_by_room ON posts (room, id);`,
-];
+export interface StoredRoom {
+  readonly id: number;
+  readonly key: string;
+  readonly name: string;
+  readonly made: number;
+  readonly description: string;
+  /** The key of the account that made it. */
+  readonly owner: string | undefined;
+  /** A hash; whoever enters it must know what it was made of. */
+  readonly password: string | undefined;
+  /** Something was said in it. */
+  readonly used: boolean;
+  /** Its number in each dialect that numbers rooms. */
+  readonly refs: Map<string, number>;
+}
+
+/** What of a room is written when it is made. */
+export type NewRoom = Omit<StoredRoom, 'used' | 'refs'>;
+
+export interface Account {
+  readonly key: string;
+  readonly name: string;
+  readonly hash: string;
+  readonly made: number;
+}
 
 export type Change =
-  | { readonly kind: 'room'; readonly id: number; readonly key: string; readonly name: string; readonly made: number }
+  | ({ readonly kind: 'room' } & NewRoom)
   | { readonly kind: 'ref'; readonly room: number; readonly dialect: string; readonly ref: number }
   | { readonly kind: 'drop'; readonly room: number };
 
@@ -51,6 +54,7 @@ export interface PostColumns {
   readonly name: string[];
   readonly dialect: string[];
   readonly text: string[];
+  readonly stamp: Array<string | null>;
 }
 
 /** What is committed at once: the changes in their order, then the posts. */
@@ -59,34 +63,35 @@ export interface Group {
   readonly posts: PostColumns;
 }
 
-export interface RoomRow {
-  readonly id: number;
-  readonly key: string;
-  readonly name: string;
-  readonly made: number;
-  readonly used: boolean;
-  readonly refs: ReadonlyArray<readonly [dialect: string, ref: number]>;
-}
-
 export interface PostRow {
   readonly id: number;
   readonly at: number;
   readonly name: string;
   readonly dialect: string;
   readonly text: string;
+  readonly stamp?: string;
 }
+
+export interface FoundRow {
+  readonly post: PostRow;
+  readonly room: string;
+  readonly roomName: string;
+}
+
+/** Posts of rooms without a password are found, besides those that `account` owns and the room `room`. */
+export interface SearchOptions {
+  readonly limit: number;
+  readonly account: string | undefined;
+  readonly room: number | undefined;
+}
+
+type Row = Record<string, SQLOutputValue>;
 
 export class Database {
   readonly #db: DatabaseSync;
   readonly #inMemory: boolean;
-  readonly #addRoom: StatementSync;
-  readonly #addRef: StatementSync;
-  readonly #dropRoom: StatementSync;
-  readonly #addPost: StatementSync;
-  readonly #roomBy: Readonly<Record<'id' | 'key', StatementSync>>;
-  readonly #refsOf: StatementSync;
-  readonly #postsBefore: StatementSync;
-  readonly #forgetOldest: StatementSync;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #words: WordIndex;
   /** What a database in memory holds. */
   #held = { posts: 0, bytes: 0 };
 
@@ -97,33 +102,20 @@ export class Database {
     if (this.#inMemory) migrate(this.#db, migrations);
     // FULL: what was committed survives a power cut, not only a crash of the process
     this.#db.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY');
-    this.#addRoom = this.#db.prepare('INSERT INTO rooms (id, key, name, made) VALUES (?, ?, ?, ?)');
-    this.#addRef = this.#db.prepare('INSERT INTO room_refs (room, dialect, ref) VALUES (?, ?, ?)');
-    this.#dropRoom = this.#db.prepare('DELETE FROM rooms WHERE id = ?');
-    this.#addPost = this.#db.prepare('INSERT INTO posts (id, room, at, name, dialect, text) VALUES (?, ?, ?, ?, ?, ?)');
-    const room = 'SELECT *, EXISTS (SELECT 1 FROM posts WHERE room = rooms.id) AS used FROM rooms';
-    this.#roomBy = {
-      id: this.#db.prepare(`${room} WHERE id = ?`),
-      key: this.#db.prepare(`${room} WHERE key = ?`),
-    };
-    this.#refsOf = this.#db.prepare('SELECT dialect, ref FROM room_refs WHERE room = ?');
-    this.#postsBefore = this.#db.prepare(
-      'SELECT id, at, name, dialect, text FROM posts WHERE room = ? AND id < ? ORDER BY id DESC LIMIT ?',
-    );
-    this.#forgetOldest = this.#db.prepare(
-      'DELETE FROM posts WHERE id = (SELECT min(id) FROM posts) RETURNING octet_length(text) AS bytes',
-    );
+    this.#sql = statements(this.#db);
+    this.#words = new WordIndex(this.#db);
   }
 
-  /** At most `most` rooms, those in which something was said last; in the order in which they were made. */
-  rooms(most = Number.MAX_SAFE_INTEGER): RoomRow[] {
-    const last = '(SELECT max(id) FROM posts WHERE room = rooms.id)';
+  /** At most `most` rooms: those with an owner, or in which something was said; the latest, in the order they were made. */
+  rooms(most = Number.MAX_SAFE_INTEGER): StoredRoom[] {
+    const said = '(SELECT at FROM posts WHERE room = rooms.id ORDER BY id DESC LIMIT 1)';
+    const last = `coalesce(${said}, iif(owner IS NULL, NULL, made))`;
     const rows = this.#db.prepare(`SELECT id FROM rooms ORDER BY ${last} DESC NULLS LAST, id LIMIT ?`).all(most);
     const ids = rows.map((row) => Number(row.id)).sort((a, b) => a - b);
-    return ids.map((id) => this.#room('id', id) as RoomRow);
+    return ids.map((id) => this.#room('id', id) as StoredRoom);
   }
 
-  findRoom(key: string): RoomRow | undefined {
+  findRoom(key: string): StoredRoom | undefined {
     return this.#room('key', key);
   }
 
@@ -131,8 +123,11 @@ export class Database {
     return Number(this.#db.prepare('SELECT count(*) AS rooms FROM rooms').get()?.rooms);
   }
 
+  /** The highest number of a room of which something is left. */
   lastRoom(): number {
-    return Number(this.#db.prepare('SELECT max(id) AS last FROM rooms').get()?.last ?? 0);
+    const all =
+      'SELECT max(id) AS id FROM rooms UNION SELECT max(room) FROM posts UNION SELECT max(room) FROM deleted_rooms';
+    return Number(this.#db.prepare(`SELECT max(id) AS last FROM (${all})`).get()?.last ?? 0);
   }
 
   /** The highest number given in each dialect. */
@@ -145,170 +140,220 @@ export class Database {
     return Number(this.#db.prepare('SELECT max(id) AS last FROM posts').get()?.last ?? 0);
   }
 
-  /** All of the group, or nothing of it. */
+  /** The keys of all. */
+  accounts(): string[] {
+    return this.#db
+      .prepare('SELECT key FROM accounts')
+      .all()
+      .map((row) => String(row.key));
+  }
+
   write({ changes, posts }: Group): void {
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
+    this.#transact(() => {
       for (const change of changes) this.#apply(change);
       for (let i = 0; i < posts.id.length; i++) {
-        const text = posts.text[i] as string;
-        this.#addPost.run(
+        this.#sql.addPost.run(
           posts.id[i] as number,
           posts.room[i] as number,
           posts.at[i] as number,
           posts.name[i] as string,
           posts.dialect[i] as string,
-          text,
+          posts.text[i] as string,
+          posts.stamp[i] as string | null,
         );
       }
-      const held = this.#inMemory ? this.#forgetTooMuch(posts) : this.#held;
-      this.#db.exec('COMMIT');
-      this.#held = held;
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw error;
-    }
+      if (this.#inMemory) this.#forgetTooMuch(posts);
+    });
   }
 
   /** At most `limit` posts of a room with ids below `before`, oldest first. */
   history(room: number, limit: number, before = Number.MAX_SAFE_INTEGER): PostRow[] {
-    const rows = this.#postsBefore.all(room, before, limit).map((row) => ({
-      id: Number(row.id),
-      at: Number(row.at),
-      name: String(row.name),
-      dialect: String(row.dialect),
-      text: String(row.text),
-    }));
-    return rows.reverse();
+    return this.#sql.postsBefore.all(room, before, limit).map(postOf).reverse();
+  }
+
+  /** A room that has an owner, without numbers. */
+  makeRoom(room: NewRoom): void {
+    this.#transact(() => {
+      const { owner } = room;
+      if (owner !== undefined && Number(this.#sql.ownedBy.get(owner)?.rooms) >= MAX_OWNED) {
+        throw new HouseError('not-allowed', `nobody owns more than ${MAX_OWNED} rooms`);
+      }
+      this.#addRoom(room);
+    });
+  }
+
+  /** It is gone at once, and nothing that was said in it can be read; `tidy` takes that away. */
+  deleteRoom(id: number): void {
+    this.#transact(() => {
+      this.#sql.dropRoom.run(id);
+      this.#sql.addDeleted.run(id, id);
+    });
+  }
+
+  addAccount({ key, name, hash, made }: Account): void {
+    const { changes } = this.#sql.addAccount.run(key, name, hash, made);
+    if (Number(changes) === 0) throw new HouseError('name-registered', `the name ${name} is taken`);
+  }
+
+  setHash(key: string, hash: string): void {
+    const { changes } = this.#sql.setHash.run(hash, key);
+    if (Number(changes) === 0) throw new HouseError('not-saved', 'there is no such account');
+  }
+
+  findAccount(key: string): Account | undefined {
+    const row = this.#sql.account.get(key);
+    return row && { key: String(row.key), name: String(row.name), hash: String(row.hash), made: Number(row.made) };
+  }
+
+  /** Of what `index` has seen: the newest posts that have all the words, the last of which may go on; oldest first. */
+  search(text: string, { limit, account, room }: SearchOptions): FoundRow[] {
+    const match = matchOf(text);
+    const most = Math.min(Math.max(limit, 0), MAX_FOUND);
+    if (match === undefined) return [];
+    const rows = this.#sql.found.all(match, account ?? null, room ?? null, most);
+    return rows.map((row) => ({ post: postOf(row), room: String(row.roomKey), roomName: String(row.roomName) }));
+  }
+
+  /** Makes a batch of new posts known to `search`; true when there may be more. */
+  index(): boolean {
+    return this.#transact(() => this.#words.addBatch());
+  }
+
+  /** Takes a batch away of what belongs to nothing any more; true when there may be more. */
+  tidy(): boolean {
+    return this.#transact(() => this.#buryBatch() || (this.#inMemory && this.#words.forgetBatch()));
   }
 
   close(): void {
     this.#db.close();
   }
 
-  /** In memory, the oldest posts make room for those that were added. Says what is held then. */
-  #forgetTooMuch(added: PostColumns): { posts: number; bytes: number } {
+  #transact<T>(work: () => T): T {
+    const held = this.#held;
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      this.#held = held;
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** In memory, the oldest posts make room for those that were added. */
+  #forgetTooMuch(added: PostColumns): void {
     let posts = this.#held.posts + added.id.length;
     let bytes = added.text.reduce((sum, text) => sum + Buffer.byteLength(text), this.#held.bytes);
     for (; posts > MEMORY_POSTS || bytes > MEMORY_TEXT_BYTES; posts--) {
-      bytes -= Number(this.#forgetOldest.get()?.bytes);
+      bytes -= Number(this.#sql.forgetOldest.get()?.bytes);
     }
-    return { posts, bytes };
+    this.#held = { posts, bytes };
   }
 
-  #room(by: 'id' | 'key', value: number | string): RoomRow | undefined {
-    const row = this.#roomBy[by].get(value);
+  /** The first posts of a deleted room go; true when there may be more. */
+  #buryBatch(): boolean {
+    const row = this.#sql.deleted.get();
+    if (!row) return false;
+    const room = Number(row.room);
+    this.#words.removeFirst(room, BATCH_POSTS);
+    const gone = this.#sql.removeFirst.all(room, BATCH_POSTS);
+    if (gone.length < BATCH_POSTS) this.#sql.dropDeleted.run(room);
+    const bytes = gone.reduce((sum, post) => sum + Number(post.bytes), 0);
+    this.#held = { posts: this.#held.posts - gone.length, bytes: this.#held.bytes - bytes };
+    return true;
+  }
+
+  #room(by: 'id' | 'key', value: number | string): StoredRoom | undefined {
+    const row = (by === 'id' ? this.#sql.roomById : this.#sql.roomByKey).get(value);
     if (!row) return undefined;
     const id = Number(row.id);
-    const refs = this.#refsOf.all(id).map((ref): [string, number] => [String(ref.dialect), Number(ref.ref)]);
-    return { id, key: String(row.key), name: String(row.name), made: Number(row.made), used: row.used === 1, refs };
+    const refs = this.#sql.refsOf.all(id).map((ref): [string, number] => [String(ref.dialect), Number(ref.ref)]);
+    return {
+      id,
+      key: String(row.key),
+      name: String(row.name),
+      made: Number(row.made),
+      description: String(row.description),
+      owner: optional(row.owner),
+      password: optional(row.password),
+      used: row.used === 1,
+      refs: new Map(refs),
+    };
   }
 
   #apply(change: Change): void {
     switch (change.kind) {
       case 'room':
-        this.#addRoom.run(change.id, change.key, change.name, change.made);
-        return;
+        return this.#addRoom(change);
       case 'ref':
-        this.#addRef.run(change.room, change.dialect, change.ref);
+        this.#sql.addRef.run(change.room, change.dialect, change.ref, change.room);
         return;
       case 'drop':
-        this.#dropRoom.run(change.room);
+        this.#sql.dropRoom.run(change.room);
     }
   }
-}
 
-function openFile(file: string, migrations: readonly string[]): DatabaseSync {
-  let db: DatabaseSync | undefined;
-  try {
-    if (isNew(file)) create(file, migrations);
-    db = new DatabaseSync(file);
-    // one server to a file; the lock goes with the process, however it ends
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA busy_timeout = 0');
-    const version = versionOf(db);
-    if (version > migrations.length) throw new Error(`${file} was made by a newer Parley (version ${version})`);
-    db.exec('PRAGMA journal_mode = WAL; BEGIN EXCLUSIVE; COMMIT');
-    if (version < migrations.length) {
-      db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-      copyFileSync(file, `${file}.version-${version}`);
-      migrate(db, migrations);
-    }
-    return db;
-  } catch (error) {
-    db?.close();
-    throw new Error(explain(file, error), { cause: error });
+  #addRoom({ id, key, name, made, description, owner, password }: NewRoom): void {
+    this.#sql.addRoom.run(id, key, name, made, description, owner ?? null, password ?? null);
   }
 }
 
-/** Looks at the header without SQLite, which might roll a stranger's journal back. */
-function isNew(file: string): boolean {
-  let fd: number;
-  try {
-    fd = openSync(file, 'r+');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return true;
-    throw error;
-  }
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Error(`${file} is not a regular file`);
-    if (stat.size === 0) return true;
-    const header = Buffer.alloc(100);
-    readSync(fd, header, 0, 100, 0);
-    if (header.toString('latin1', 0, 16) !== 'SQLite format 3\0' || header.readUInt32BE(68) !== APPLICATION_ID) {
-      throw new Error(`${file} is not a Parley database; it was left as it is`);
-    }
-    return false;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Made under another name, so that a file under its own name is always whole. */
-function create(file: string, migrations: readonly string[]): void {
-  const made = `${file}.new`;
-  rmSync(made, { force: true });
-  closeSync(openSync(made, 'wx', 0o600));
-  const db = new DatabaseSync(made);
-  try {
-    db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
-    migrate(db, migrations);
-  } finally {
-    db.close();
-  }
-  renameSync(made, file);
-}
-
-function migrate(db: DatabaseSync, migrations: readonly string[]): void {
-  for (let version = versionOf(db); version < migrations.length; version++) {
-    db.exec(`BEGIN; ${migrations[version]}; PRAGMA user_version = ${version + 1}; COMMIT`);
-  }
-}
-
-function versionOf(db: DatabaseSync): number {
-  return Number(db.prepare('PRAGMA user_version').get()?.user_version);
-}
-
-/** What can be shown to the operator. */
-export function explain(file: string, error: unknown): string {
-  const { code, errcode, message } = error as NodeJS.ErrnoException & { errcode?: number };
-  const reasons: Record<string, string> = {
-    ENOENT: `the directory ${path.dirname(file)} does not exist`,
-    EISDIR: `${file} is a directory`,
-    ENOTDIR: `${path.dirname(file)} is not a directory`,
-    EACCES: `no permission to use ${file}`,
-    EPERM: `no permission to use ${file}`,
-    EROFS: `${file} is on a read-only disk`,
-    ENOSPC: `the disk of ${file} is full`,
+function statements(db: DatabaseSync) {
+  const room = 'SELECT *, EXISTS (SELECT 1 FROM posts WHERE room = rooms.id) AS used FROM rooms';
+  const change = (sql: string) => prepareChange(db, sql);
+  return {
+    addRoom: change(
+      'INSERT INTO rooms (id, key, name, made, description, owner, password) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    // a room that is gone needs no number; were that an error, its group would be tried for ever
+    addRef: change(
+      'INSERT INTO room_refs (room, dialect, ref) SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM rooms WHERE id = ?)',
+    ),
+    dropRoom: change('DELETE FROM rooms WHERE id = ?'),
+    // the hot one: its own id is the last inserted, which is a small number
+    addPost: db.prepare('INSERT INTO posts (id, room, at, name, dialect, text, stamp) VALUES (?, ?, ?, ?, ?, ?, ?)'),
+    roomById: db.prepare(`${room} WHERE id = ?`),
+    roomByKey: db.prepare(`${room} WHERE key = ?`),
+    refsOf: db.prepare('SELECT dialect, ref FROM room_refs WHERE room = ?'),
+    postsBefore: db.prepare('SELECT * FROM posts WHERE room = ? AND id < ? ORDER BY id DESC LIMIT ?'),
+    forgetOldest: db.prepare(
+      'DELETE FROM posts WHERE id = (SELECT min(id) FROM posts) RETURNING octet_length(text) AS bytes',
+    ),
+    ownedBy: db.prepare('SELECT count(*) AS rooms FROM rooms WHERE owner = ?'),
+    addDeleted: change(
+      'INSERT OR IGNORE INTO deleted_rooms (room) SELECT ? WHERE EXISTS (SELECT 1 FROM posts WHERE room = ?)',
+    ),
+    deleted: db.prepare('SELECT min(room) AS room FROM deleted_rooms HAVING room IS NOT NULL'),
+    dropDeleted: change('DELETE FROM deleted_rooms WHERE room = ?'),
+    removeFirst: db.prepare(
+      `DELETE FROM posts WHERE id IN (SELECT id FROM posts WHERE room = ? ORDER BY id LIMIT ?)
+       RETURNING octet_length(text) AS bytes`,
+    ),
+    addAccount: change('INSERT INTO accounts (key, name, hash, made) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'),
+    setHash: change('UPDATE accounts SET hash = ? WHERE key = ?'),
+    account: db.prepare('SELECT * FROM accounts WHERE key = ?'),
+    found: db.prepare(
+      `SELECT posts.*, rooms.key AS roomKey, rooms.name AS roomName
+         FROM posts CROSS JOIN rooms ON rooms.id = posts.room
+         WHERE posts.id IN (${NEWEST_MATCHES}) ORDER BY posts.id`,
+    ),
   };
-  const sqlite: Record<number, string> = {
-    5: `${file} is in use by another server`,
-    8: `no permission to write ${file}`,
-    11: `${file} is damaged; it was left as it is`,
-    13: `the disk of ${file} is full`,
-    14: `${file} can't be opened (no permission for it or its directory?)`,
-    26: `${file} is damaged; it was left as it is`,
+}
+
+function postOf(row: Row): PostRow {
+  const stamp = optional(row.stamp);
+  return {
+    id: Number(row.id),
+    at: Number(row.at),
+    name: String(row.name),
+    dialect: String(row.dialect),
+    text: String(row.text),
+    ...(stamp !== undefined && { stamp }),
   };
-  const known = (code && reasons[code]) || (errcode !== undefined && sqlite[errcode & 0xff]);
-  return known || (message.includes(file) ? message : `${file}: ${message}`);
+}
+
+function optional(value: SQLOutputValue | undefined): string | undefined {
+  return value === null || value === undefined ? undefined : String(value);
 }

@@ -4,6 +4,8 @@
 import { Lab, type LabOptions } from './lab.ts';
 import { LabTcp } from './lab-session.ts';
 import { LabUdp } from './lab-udp.ts';
+import type { LobbyOptions } from './lobby.ts';
+import { LobbySession, openLobby } from './lobby-session.ts';
 import { Menu, type MenuOptions } from './menu-session.ts';
 import type { DatagramPort, DatagramSession, Port, Session } from './session.ts';
 
@@ -21,33 +23,29 @@ export interface Dialect {
 }
 
 /** What the dialects are handed; each takes its part. */
-export type DialectOptions = LabOptions & MenuOptions;
+export type DialectOptions = LabOptions & MenuOptions & LobbyOptions;
 
 export type DialectTable = Readonly<Record<DialectName, Dialect>>;
 
 /** Which dialects a build speaks, for `--listen` and `--help`. */
-export const BUILT: readonly DialectName[] = ['lab', 'menu', 'http'];
+export const BUILT: readonly DialectName[] = ['lab', 'menu', 'lobby', 'http'];
 
 export function dialectTable(options: DialectOptions): DialectTable {
   const lab = new Lab(options);
   const labTcp = new LabTcp(lab);
   const menu = new Menu(options);
+  const lobby = openLobby(options);
   const notYet = 'This server does not speak that protocol yet.';
   return {
     lab: { name: 'lab', open: (port) => labTcp.open(port), openDatagrams: (port) => new LabUdp(lab, port) },
     menu: { name: 'menu', open: (port) => menu.open(port) },
     pipe: { name: 'pipe', farewell: `ERROR|${notYet}\n` },
     datagram: { name: 'datagram' },
-    lobby: { name: 'lobby', farewell: frame('ERRO', { message: notYet }) },
+    lobby: { name: 'lobby', open: (port) => new LobbySession(lobby, port) },
     irc: { name: 'irc', farewell: `ERROR :${notYet}\r\n` },
     // its sockets are handed over, see http.ts
     http: { name: 'http' },
     // a TLS hello on a server without a certificate: nothing that it could read, closed at once
     tls: { name: 'tls', farewell: '' },
   };
-}
-
-function frame(type: string, payload: object): string {
-  const json = JSON.stringify(payload);
-  return `${type}${String(json.length).padStart(4, '0')}${json}`;
 }

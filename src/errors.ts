@@ -21,6 +21,7 @@ export type HouseCode =
   | 'bad-room'
   | 'name-taken'
   | 'name-registered'
+  | 'wrong-password'
   | 'room-password'
   | 'no-such-room'
   | 'not-in-room'

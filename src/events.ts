@@ -32,6 +32,8 @@ export interface Post {
   readonly who: Person;
   readonly at: number;
   readonly text: string;
+  /** What the sender's own clock showed, where its dialect says so; only that dialect shows it. */
+  readonly stamp?: string;
 }
 
 /** The server is going down; told to the members of one node. */
@@ -40,6 +42,13 @@ export interface Closing {
   readonly room: string;
   readonly at: number;
   readonly reason: string;
+}
+
+/** The room is gone, with all that was said in it. Those who were in it hear that each of them has left. */
+export interface Deleted {
+  readonly kind: 'deleted';
+  readonly room: string;
+  readonly at: number;
 }
 
 export type HouseEvent = Joined | Left | Post | Closing;

@@ -143,7 +143,9 @@ export class LabSession implements Session {
 
   /** It hears no more of the room. */
   unseated(ref: string): void {
+    const member = this.#seats.get(ref)?.member;
     this.#seats.delete(ref);
+    if (member?.rooms.size === 0) this.#tcp.members.quit(member, 'left');
     this.#endWhenOut();
   }
 
@@ -233,7 +235,6 @@ export class LabSession implements Session {
     const { member, room } = seat;
     this.#leaving.set(refOf(room), joinId);
     this.#lab.house.leave(member, room, 'left');
-    if (member.rooms.size === 0) this.#tcp.members.quit(member, 'left');
   }
 
   /** The id as the client sent it (scripts compare), its own when that is none. */

@@ -32,7 +32,8 @@ export class LabUdp implements DatagramSession {
   constructor(lab: Lab, port: DatagramPort) {
     this.#lab = lab;
     this.#port = port;
-    this.#members = new Members(lab.house, 'lab', (room, peerOf) => new UdpAudience(room, peerOf));
+    const quit = (member: Member) => this.#members.quit(member, 'left');
+    this.#members = new Members(lab.house, 'lab', (room, peerOf) => new UdpAudience(room, peerOf, quit));
   }
 
   receive(bytes: Uint8Array, from: Address, now: number): void {
@@ -171,7 +172,6 @@ export class LabUdp implements DatagramSession {
       send(encodeReply({ kind: 'left', ref: seat ? refOf(seat.room) : this.#lab.refOutside(ref), joinId }));
       if (!seat) return;
       this.#lab.house.leave(seat.member, seat.room, 'left');
-      if (seat.member.rooms.size === 0) this.#members.quit(seat.member, 'left');
     });
   }
 
@@ -228,11 +228,14 @@ export class LabUdp implements DatagramSession {
 class UdpAudience implements Audience {
   readonly #ref: string;
   readonly #peerOf: (member: Member) => UdpPeer;
+  readonly #quit: (member: Member) => void;
   readonly #peers = new Map<string, UdpPeer>();
 
-  constructor(room: Room, peerOf: (member: Member) => UdpPeer) {
+  /** `quit`: for who is in no room any more. */
+  constructor(room: Room, peerOf: (member: Member) => UdpPeer, quit: (member: Member) => void) {
     this.#ref = refOf(room);
     this.#peerOf = peerOf;
+    this.#quit = quit;
   }
 
   add(member: Member): void {
@@ -241,6 +244,7 @@ class UdpAudience implements Audience {
 
   remove(member: Member): void {
     this.#peers.delete(member.person.id);
+    if (member.rooms.size === 0) this.#quit(member);
   }
 
   hear(event: HouseEvent): void {

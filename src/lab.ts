@@ -143,6 +143,7 @@ const ERROR_CODES: Readonly<Record<HouseError['code'], number>> = {
   'bad-room': 5,
   'name-taken': 5,
   'name-registered': 6,
+  'wrong-password': 6,
   'room-password': 7,
   'too-long': TOO_LONG,
   'not-allowed': 9,

@@ -6,14 +6,15 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { Alarms } from './alarm.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 import { DatagramSocket } from './datagrams.ts';
-import type { DialectName, DialectTable } from './dialects.ts';
+import type { Dialect, DialectName, DialectTable } from './dialects.ts';
+import { DoorKeeper } from './doors.ts';
 import type { Http } from './http.ts';
 import type { Log } from './log.ts';
 import { Outbox } from './outbox.ts';
-import type { Broadcast, DatagramSession } from './session.ts';
+import type { Broadcast, DatagramSession, Doors } from './session.ts';
 import { sniffDatagram } from './sniff.ts';
 
-const KEEP_ALIVE_MS = 60_000;
+const SOCKET = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
 /** When everything is written, peers have this long to close their side. */
 const CLOSE_GRACE_MS = 200;
 const PORT_TRIES = 20;
@@ -40,6 +41,7 @@ export class Listener {
   readonly #servers: net.Server[] = [];
   readonly #datagrams: DatagramSocket[] = [];
   readonly #connections = new Set<Connection>();
+  readonly #doors: DoorKeeper;
   /** What has come before `serve`. */
   readonly #waiting: Array<(context: ConnectionContext) => void> = [];
   #context: ConnectionContext | undefined;
@@ -53,10 +55,21 @@ export class Listener {
     this.#log = log;
     this.#outbox = new Outbox({ softBytes: sendqBytes / 4, hardBytes: sendqBytes });
     this.#alarms = new Alarms((at) => this.#arm(at));
+    this.#doors = new DoorKeeper({
+      host,
+      socket: SOCKET,
+      alarms: this.#alarms,
+      now,
+      enter: (socket, open) => this.#accept(socket, ({ lobby }) => ({ ...lobby, open })),
+    });
   }
 
   broadcast(): Broadcast {
     return this.#outbox.broadcast();
+  }
+
+  get doors(): Doors {
+    return this.#doors;
   }
 
   /** TCP and UDP on one number; any free one for 0. `dialect`: the only one spoken there. */
@@ -103,6 +116,7 @@ export class Listener {
   async stop(ms: number, saved: Promise<unknown>): Promise<void> {
     this.#stopping = true;
     for (const server of this.#servers) server.close();
+    this.#doors.close();
     this.#outbox.flush();
     for (const connection of this.#connections) connection.end();
     this.#http?.stop();
@@ -125,10 +139,7 @@ export class Listener {
   // --- TCP -----------------------------------------------------------------------------------------------
 
   #listenTcp(port: number, only: DialectName | undefined): Promise<net.Server> {
-    const server = net.createServer(
-      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
-      (socket) => this.#accept(socket, only),
-    );
+    const server = net.createServer(SOCKET, (socket) => this.#accept(socket, (dialects) => only && dialects[only]));
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -141,7 +152,8 @@ export class Listener {
     });
   }
 
-  #accept(socket: net.Socket, only: DialectName | undefined): void {
+  /** `only` chooses what it speaks, where its first bytes need not tell. */
+  #accept(socket: net.Socket, only: (dialects: DialectTable) => Dialect | undefined): void {
     if (this.#stopping || socket.remoteAddress === undefined) {
       socket.destroy();
       return;
@@ -150,7 +162,7 @@ export class Listener {
     if (!this.#context) socket.on('error', () => {});
     const start = (context: ConnectionContext) => {
       if (socket.destroyed) return;
-      new Connection(context, `c${this.#nextId++}`, socket, only && context.dialects[only]);
+      new Connection(context, `c${this.#nextId++}`, socket, only(context.dialects));
     };
     if (this.#context) start(this.#context);
     else this.#waiting.push(start);

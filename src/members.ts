@@ -14,8 +14,8 @@ export class Members<S> {
   }
 
   /** A name that is taken becomes an alias: these are dialects that can't refuse one. */
-  async enter(name: string, session: S): Promise<Member> {
-    const member = await this.#house.enter(name, this.#tongue, 'aliased');
+  async enter(name: string, session: S, isOwner = false): Promise<Member> {
+    const member = await this.#house.enter(name, this.#tongue, 'aliased', isOwner);
     this.#sessions.set(member, session);
     return member;
   }

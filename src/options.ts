@@ -1,6 +1,6 @@
 // Layer 5. The server's options: one table, from which `--help` is printed, and what the values mean.
 
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { type CommandLine, oneOf, readCommandLine, UsageError, wholeNumber } from './arguments.ts';
@@ -23,6 +23,12 @@ export interface ServerOptions {
   readonly udpIdleMs: number;
   /** Members' files may be had over HTTP by anybody. */
   readonly openFiles: boolean;
+  /** A file of names and passwords to be taken over as accounts. */
+  readonly importUsers: string | undefined;
+  /** A login ends with its connection, whatever classic clients do. */
+  readonly strictLobby: boolean;
+  /** The address of the interface to send multicast on. */
+  readonly multicastIf: string | undefined;
   readonly logLevel: Level;
   readonly logFormat: 'text' | 'json';
 }
@@ -49,6 +55,13 @@ const SERVER: CommandLine = {
     { flag: '--sendq <bytes>', help: 'Drop a client with more than this unread', shownDefault: '1048576' },
     { flag: '--udp-idle <seconds>', help: 'A silent UDP client leaves after this', shownDefault: '300' },
     { flag: '--open-files', help: "Anybody may fetch members' files over HTTP (curl), not members only" },
+    { flag: '--import-users <file>', help: 'Make accounts of the rows NAME,PASSWORD of a file' },
+    { flag: '--strict-lobby', help: 'Classic lobby clients log in again after each room' },
+    {
+      flag: '--multicast-if <ip>',
+      help: "Send lobby rooms' multicast on this interface",
+      shownDefault: 'the system chooses',
+    },
     { flag: '--log-level <level>', help: LEVELS.join(', '), shownDefault: 'info' },
     { flag: '--log-format <format>', help: 'text or json, one line for each event on stderr', shownDefault: 'text' },
   ],
@@ -83,6 +96,9 @@ export function readServerOptions(
     sendqBytes: wholeNumber('--sendq', given.one('sendq') ?? '1048576', 65_536, 2 ** 30),
     udpIdleMs: 1000 * wholeNumber('--udp-idle', given.one('udp-idle') ?? '300', 1, 86_400),
     openFiles: given.has('open-files'),
+    importUsers: given.one('import-users'),
+    strictLobby: given.has('strict-lobby'),
+    multicastIf: multicastIfOf(given.one('multicast-if')),
     logLevel: oneOf('log-level', given.one('log-level') ?? 'info', LEVELS),
     logFormat: oneOf('log-format', given.one('log-format') ?? 'text', ['text', 'json']),
   };
@@ -117,5 +133,10 @@ function studentIdOf(id: string): string {
 
 function advertiseOf(ip: string | undefined): string | undefined {
   if (ip !== undefined && isIP(ip) === 0) throw new UsageError(`--advertise ${ip}: must be an IP address`);
+  return ip;
+}
+
+function multicastIfOf(ip: string | undefined): string | undefined {
+  if (ip !== undefined && !isIPv4(ip)) throw new UsageError(`--multicast-if ${ip}: must be an IPv4 address`);
   return ip;
 }

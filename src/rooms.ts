@@ -2,11 +2,11 @@
 // no clock. It never waits for a member: an event is handed once to each audience (the members of a room
 // that hear it in the same form), which encodes it once for all of them.
 
-import type { Backbone } from './backbone.ts';
+import type { Backbone, RoomSettings, SearchOptions } from './backbone.ts';
 import { HouseError } from './errors.ts';
-import type { Draft, HouseEvent, Person, Post } from './events.ts';
+import type { Deleted, Draft, HouseEvent, Person, Post } from './events.ts';
 import { alias, checkName, checkRoomName, isReserved, nameKey } from './names.ts';
-import type { StoredRoom } from './store.ts';
+import type { Found, StoredRoom } from './store.ts';
 
 /** The members of one room that hear events in the same form. */
 export interface Audience {
@@ -54,6 +54,7 @@ export class Room {
   readonly people = new Map<string, Person>();
   /** Its number in each dialect that numbers rooms, as far as this node has heard. */
   readonly refs: Map<string, number>;
+  readonly settings: RoomSettings;
   readonly #local = new Map<string, Member>();
   readonly #audiences = new Map<Tongue, { readonly audience: Audience; size: number }>();
 
@@ -61,6 +62,13 @@ export class Room {
     this.key = record.key;
     this.name = record.name;
     this.refs = new Map(record.refs);
+    const { description, owner, password } = record;
+    this.settings = { description, owner, password };
+  }
+
+  /** Only who knows its password comes in, or is told of it. */
+  get isPrivate(): boolean {
+    return this.settings.password !== undefined;
   }
 
   seat(member: Member): void {
@@ -96,6 +104,15 @@ export class Room {
   }
 }
 
+/** Proof that somebody may enter a room; see `Accounts.unlock`. */
+export class Pass {
+  readonly room: Room;
+
+  constructor(room: Room) {
+    this.room = room;
+  }
+}
+
 export interface HouseOptions {
   readonly backbone: Backbone;
   /** The time of day in milliseconds. */
@@ -110,6 +127,7 @@ export class House {
   readonly #onBug: (error: unknown) => void;
   readonly limits: Limits;
   readonly #rooms = new Map<string, Room>();
+  readonly #active = new Map<string, Room>();
   readonly #byRef = new Map<string, Map<number, Room>>();
   readonly #members = new Map<string, Member>();
   /** For each name that is worn under aliases: how many wear it, and the last alias number given. */
@@ -139,16 +157,21 @@ export class House {
     return this.#rooms;
   }
 
+  /** Those in which somebody is, in the order in which they were entered. */
+  get activeRooms(): Iterable<Room> {
+    return this.#active.values();
+  }
+
   /**
    * A person comes in. A taken name is refused (`exactly`) or becomes `name~2` for the others (`aliased`):
-   * that is for dialects which can't refuse one.
+   * that is for dialects which can't refuse one. The name of an account is for its owner only.
    */
-  async enter(nick: string, tongue: Tongue, as: 'exactly' | 'aliased'): Promise<Member> {
+  async enter(nick: string, tongue: Tongue, as: 'exactly' | 'aliased', isOwner = false): Promise<Member> {
     const asked = checkName(nick);
     if (this.#members.size + this.#entering >= this.limits.people) throw new HouseError('full', 'the server is full');
     this.#entering++;
     try {
-      const name = await this.#claim(asked, as);
+      const name = await this.#claim(asked, as, isOwner);
       const id = `${this.#backbone.node}.${this.#nextId++}`;
       const member = new Member({ id, name, nick: asked, dialect: tongue.dialect }, tongue);
       this.#members.set(id, member);
@@ -169,16 +192,26 @@ export class House {
   async openRoom(name: string): Promise<Room> {
     const asked = checkRoomName(name);
     const key = nameKey(asked);
+    return this.#rooms.get(key) ?? this.#load(() => this.#backbone.openRoom(key, asked, this.#wall()));
+  }
+
+  /** The room of that name, if there is one, also where it only rests in the store. */
+  async lookUp(name: string): Promise<Room | undefined> {
+    const key = nameKey(name.trim());
     const known = this.#rooms.get(key);
-    if (known) return known;
-    if (this.#rooms.size + this.#opening >= this.limits.rooms) this.#makePlace();
-    this.#opening++;
-    try {
-      const record = await this.#backbone.openRoom(key, asked, this.#wall());
-      return this.#rooms.get(key) ?? this.#addRoom(record);
-    } finally {
-      this.#opening--;
-    }
+    if (known || !(await this.#backbone.findRoom(key))) return known;
+    return this.openRoom(name);
+  }
+
+  /** A room with an owner; it stays when it is empty, and when nothing was said in it. */
+  makeRoom(name: string, settings: RoomSettings): Promise<Room> {
+    const asked = checkRoomName(name);
+    return this.#load(() => this.#backbone.makeRoom(nameKey(asked), asked, this.#wall(), settings));
+  }
+
+  /** Who is in it is out of it. */
+  deleteRoom(room: Room): Promise<void> {
+    return this.#backbone.deleteRoom(room.key, this.#wall());
   }
 
   findRoom(name: string): Room | undefined {
@@ -197,8 +230,9 @@ export class House {
     return this.#byRef.get(dialect)?.get(ref);
   }
 
-  join(member: Member, room: Room): void {
+  join(member: Member, room: Room, pass?: Pass): void {
     if (member.rooms.has(room.key)) return;
+    if (room.isPrivate && pass?.room !== room) throw new HouseError('room-password', `${room.name} has a password`);
     if (this.#rooms.get(room.key) !== room) throw new HouseError('no-such-room', `${room.name} is gone`);
     if (member.rooms.size >= this.limits.roomsEach) {
       throw new HouseError('not-allowed', `nobody is in more than ${this.limits.roomsEach} rooms`);
@@ -212,11 +246,12 @@ export class House {
     this.#publish({ kind: 'left', room: room.key, who: member.person, at: this.#wall(), reason });
   }
 
-  say(member: Member, room: Room, text: string): void {
+  say(member: Member, room: Room, text: string, stamp?: string): void {
     if (!member.rooms.has(room.key)) throw new HouseError('not-in-room', `you are not in ${room.name}`);
     if (text.length > this.limits.textChars) throw new HouseError('too-long', 'the message is too long');
     this.#used.add(room.key);
-    this.#publish({ kind: 'post', room: room.key, who: member.person, at: this.#wall(), text });
+    const post = { kind: 'post', room: room.key, who: member.person, at: this.#wall(), text } as const;
+    this.#publish(stamp === undefined ? post : { ...post, stamp });
   }
 
   /** Settles when a crash can't take the post any more. */
@@ -227,6 +262,11 @@ export class House {
   /** The newest posts of a room, or those before a post; oldest first. */
   history(room: Room, limit: number, before?: number): Promise<Post[]> {
     return this.#backbone.history(room.key, limit, before);
+  }
+
+  /** The newest posts that have all the words, in public rooms and those of `options`; oldest first. */
+  search(words: string, options: SearchOptions): Promise<Found[]> {
+    return this.#backbone.search(words, options);
   }
 
   /** Tells everybody here that the server is going down. Nothing is published afterwards. */
@@ -243,12 +283,14 @@ export class House {
     if (!this.#closed) this.#backbone.publish(draft);
   }
 
-  #hear(event: HouseEvent): void {
+  #hear(event: HouseEvent | Deleted): void {
     const room = this.#rooms.get(event.room);
     if (!room) return;
+    if (event.kind === 'deleted') return this.#deleted(room, event);
     if (event.kind === 'joined') {
       const member = this.#members.get(event.who.id);
       room.people.set(event.who.id, event.who);
+      this.#active.set(room.key, room);
       if (member) room.seat(member);
     }
     room.hear(event, this.#onBug);
@@ -259,13 +301,35 @@ export class House {
     }
   }
 
+  #deleted(room: Room, { at }: Deleted): void {
+    for (const who of room.people.values()) {
+      this.#members.get(who.id)?.rooms.delete(room.key);
+      this.#hear({ kind: 'left', room: room.key, who, at, reason: 'the room was deleted' });
+    }
+    this.#forgetRoom(room);
+    this.#used.delete(room.key);
+  }
+
   /** Rooms stand in the order in which they were left, for `#makePlace`. */
   #emptied(room: Room): void {
+    this.#active.delete(room.key);
     this.#rooms.delete(room.key);
     this.#rooms.set(room.key, room);
   }
 
-  async #claim(asked: string, as: 'exactly' | 'aliased'): Promise<string> {
+  /** A room that comes from the backbone, with a place among those of the house. */
+  async #load(get: () => Promise<StoredRoom>): Promise<Room> {
+    if (this.#rooms.size + this.#opening >= this.limits.rooms) this.#makePlace();
+    this.#opening++;
+    try {
+      const record = await get();
+      return this.#rooms.get(record.key) ?? this.#addRoom(record);
+    } finally {
+      this.#opening--;
+    }
+  }
+
+  async #claim(asked: string, as: 'exactly' | 'aliased', isOwner: boolean): Promise<string> {
     const base = nameKey(asked);
     let worn = this.#worn.get(base);
     if (!worn) {
@@ -273,14 +337,19 @@ export class House {
       this.#worn.set(base, worn);
     }
     worn.wearers++;
-    if (!isReserved(base) && (await this.#backbone.claim(base))) return asked;
+    const claim = isReserved(base) ? 'worn' : await this.#backbone.claim(base, isOwner);
+    if (claim === 'ours') return asked;
+    if (claim === 'registered') {
+      this.#unwear(base);
+      throw new HouseError('name-registered', `the name ${asked} belongs to an account`);
+    }
     if (as === 'aliased') {
       // the next free one; where a crowd wears them all as names of their own, in strides that double
       for (let tries = 1, stride = 1; ; tries++) {
         if (tries > NEAR_ALIASES) stride *= 2;
         worn.last += stride;
         const other = alias(asked, worn.last);
-        if (await this.#backbone.claim(nameKey(other))) return other;
+        if ((await this.#backbone.claim(nameKey(other), false)) === 'ours') return other;
       }
     }
     this.#unwear(base);
@@ -314,14 +383,18 @@ export class House {
     return refs;
   }
 
+  #forgetRoom(room: Room): void {
+    this.#rooms.delete(room.key);
+    for (const [dialect, ref] of room.refs) this.#byRef.get(dialect)?.delete(ref);
+  }
+
   /** Makes place for a room: of those that are empty, the one that has been so for longest goes. */
   #makePlace(): void {
     for (const room of this.#rooms.values()) {
       if (room.people.size > 0) continue;
-      this.#rooms.delete(room.key);
-      for (const [dialect, ref] of room.refs) this.#byRef.get(dialect)?.delete(ref);
+      this.#forgetRoom(room);
       // what was said is kept, and comes back with the room
-      if (this.#used.delete(room.key)) this.#backbone.restRoom(room.key);
+      if (this.#used.delete(room.key) || room.settings.owner !== undefined) this.#backbone.restRoom(room.key);
       else this.#backbone.forgetRoom(room.key);
       return;
     }

@@ -3,14 +3,18 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers';
+import { Accounts } from './accounts.ts';
 import { UsageError } from './arguments.ts';
 import { LocalBackbone } from './backbone.ts';
 import { dialectTable } from './dialects.ts';
 import { Files } from './files.ts';
 import { Http } from './http.ts';
+import { importUsers } from './import-users.ts';
 import { Listener, type Listening } from './listen.ts';
-import { createLog, logBug, stackOf } from './log.ts';
+import { createLog, type Log, logBug, stackOf } from './log.ts';
+import { MulticastSocket } from './multicast.ts';
 import { readServerOptions, type ServerOptions } from './options.ts';
+import { Passwords } from './passwords.ts';
 import { DEFAULT_LIMITS, House } from './rooms.ts';
 import { WorkerStore } from './store.ts';
 
@@ -61,7 +65,11 @@ async function run(options: ServerOptions): Promise<void> {
   const bound = await bind(listener, options);
   await openStore(store, options);
 
-  const house = new House({ backbone: new LocalBackbone(store), wall: Date.now, onBug });
+  const backbone = new LocalBackbone(store);
+  const house = new House({ backbone, wall: Date.now, onBug });
+  const now = () => performance.now();
+  const accounts = new Accounts({ backbone, hasher: new Passwords(), wall: Date.now, now });
+  await takeOver(options, accounts, log);
   const files = new Files({ random: randomToken, isOpen: options.openFiles });
   let stopping = false;
   stop = (reason) => {
@@ -85,6 +93,11 @@ async function run(options: ServerOptions): Promise<void> {
       udpIdleMs: options.udpIdleMs,
       stop: (reason) => stop(reason),
       broadcast: () => listener.broadcast(),
+      accounts,
+      doors: listener.doors,
+      multicast: new MulticastSocket(options.multicastIf, log),
+      strictLobby: options.strictLobby,
+      now,
     }),
     new Http({ files, log }),
   );
@@ -115,6 +128,15 @@ async function openStore(store: WorkerStore, { data, makeDirectory }: ServerOpti
     await store.open(data, DEFAULT_LIMITS.rooms);
   } catch (error) {
     fail(1, `${(error as Error).message} (--data chooses another file)`);
+  }
+}
+
+async function takeOver({ importUsers: file }: ServerOptions, accounts: Accounts, log: Log): Promise<void> {
+  if (file === undefined) return;
+  try {
+    await importUsers(file, accounts, log);
+  } catch (error) {
+    fail(1, `--import-users ${file}: ${(error as Error).message}`);
   }
 }
 

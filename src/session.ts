@@ -10,12 +10,28 @@ export function isLoopback(ip: string): boolean {
   return ip === '::1' || /^127\./.test(ip);
 }
 
+/** Those who share an address as far as limits are concerned: of IPv6 a whole /64 is one customer's. */
+export function networkOf(ip: string): string {
+  if (!ip.includes(':')) return ip;
+  const [front = '', back] = ip.replace(/%.*$/, '').split('::');
+  const head = front === '' ? [] : front.split(':');
+  const tail = back ? back.split(':') : [];
+  const groups =
+    back === undefined ? head : [...head, ...new Array(Math.max(0, 8 - head.length - tail.length)).fill('0'), ...tail];
+  return groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':');
+}
+
 /** One side of a conversation, as a session sees it. */
 export interface Port {
   /** Names the connection in logs. */
   readonly id: string;
   readonly local: Address;
   readonly remote: Address;
+  /** When it was opened, on the clock of `receive`. */
+  readonly opened: number;
   /** Queues bytes; they go out at the end of this turn of the event loop, in the order sent. */
   send(bytes: Uint8Array): void;
   /** Closes after everything queued has gone out. Nothing can be sent afterwards. */
@@ -41,6 +57,23 @@ export interface DatagramSession {
   receive(bytes: Uint8Array, from: Address, now: number): void;
   tick(now: number): void;
   deadline(): number;
+}
+
+/** Listeners for one connection each. */
+export interface Doors {
+  /**
+   * Opens one, for a while: the first connection from `ip` gets the session that `open` makes, others are turned
+   * away. `unused` is called when none has come. Says its port; rejects with a HouseError, after `unused`, when there
+   * can't be one.
+   */
+  open(ip: string, open: (port: Port) => Session, unused: () => void): Promise<number>;
+}
+
+/** Datagrams to groups on the networks around. */
+export interface Multicast {
+  /** Why there can be none here; undefined when all is well. */
+  trouble(): Promise<string | undefined>;
+  send(bytes: Uint8Array, group: Address): void;
 }
 
 /** Bytes for many ports at once: appended once, written to each port as the same slice. */

@@ -1,28 +1,58 @@
-// Layer 2. The store's own thread: SQLite waits for the disk here, so that nobody else does.
+// Layer 2. The store's own thread: SQLite waits for the disk here, so that nobody else does. What can be done later
+// (new posts are indexed for searches, deleted rooms' posts taken away) is done when nothing has been written for a
+// moment, a batch in each turn, so that what is to be written goes between.
 
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { parentPort } from 'node:worker_threads';
-import { Database, explain, type Group, type PostRow, type RoomRow } from './database.ts';
+import { Database, type Group, type StoredRoom } from './database.ts';
+import { explain } from './database-file.ts';
+import { type HouseCode, HouseError } from './errors.ts';
+
+/** What may be asked of the database; each question sees what was written before it. */
+export type Method =
+  | 'findRoom'
+  | 'history'
+  | 'makeRoom'
+  | 'deleteRoom'
+  | 'addAccount'
+  | 'setHash'
+  | 'findAccount'
+  | 'search';
+
+export interface Question {
+  readonly op: 'ask';
+  readonly id: number;
+  readonly method: Method;
+  /** Of the method of that name. */
+  readonly args: readonly unknown[];
+}
 
 export type ToWorker =
   | { readonly op: 'open'; readonly file: string; readonly rooms: number }
-  | { readonly op: 'room'; readonly id: number; readonly key: string }
   | { readonly op: 'write'; readonly group: Group }
-  | {
-      readonly op: 'history';
-      readonly id: number;
-      readonly room: number;
-      readonly limit: number;
-      readonly before?: number;
-    }
+  | Question
   | { readonly op: 'close' };
 
+/** The code is missing where it is a bug. */
+export interface Refusal {
+  readonly code?: HouseCode;
+  readonly message: string;
+}
+
+/** Questions are answered in any order. */
+export interface Answer {
+  readonly op: 'answer';
+  readonly id: number;
+  readonly value?: unknown;
+  readonly refusal?: Refusal;
+}
+
 export type FromWorker =
-  | { readonly op: 'opened'; readonly rooms: RoomRow[]; readonly start: StoreStart }
-  | { readonly op: 'room'; readonly id: number; readonly room: RoomRow | undefined; readonly error?: string }
+  | { readonly op: 'opened'; readonly rooms: StoredRoom[]; readonly start: StoreStart }
   | { readonly op: 'refused'; readonly message: string }
   /** Answers to `write`, in its order; an error's message when nothing was written. */
   | { readonly op: 'written'; readonly error?: string }
-  | { readonly op: 'history'; readonly id: number; readonly posts: PostRow[]; readonly error?: string }
+  | Answer
   | { readonly op: 'closed' };
 
 /** Where the numbers of a store go on. */
@@ -32,50 +62,120 @@ export interface StoreStart {
   readonly lastRefs: ReadonlyArray<readonly [dialect: string, ref: number]>;
   /** Rooms that are in the file and were not loaded. */
   readonly resting: number;
+  /** The keys of all accounts. */
+  readonly accounts: readonly string[];
 }
+
+const IDLE_MS = 50;
+/** Where there is never a pause, no more than this piles up. */
+const LATEST_MS = 2000;
 
 let database: Database | undefined;
+/** Searches that wait until all is indexed that was written before them. */
+const searches: Question[] = [];
+let timer: ReturnType<typeof setTimeout> | undefined;
+let latest = 0;
+/** A batch is done in each turn. */
+let isBusy = false;
 
-function startOf(db: Database, most: number): { rooms: RoomRow[]; start: StoreStart } {
-  const rooms = db.rooms(most);
-  const resting = db.roomCount() - rooms.length;
-  return { rooms, start: { lastPost: db.lastPost(), lastRoom: db.lastRoom(), lastRefs: db.lastRefs(), resting } };
+function send(message: FromWorker): void {
+  parentPort?.postMessage(message);
 }
 
-function answer(message: ToWorker): FromWorker {
-  switch (message.op) {
-    case 'open':
-      try {
-        database = new Database(message.file);
-        return { op: 'opened', ...startOf(database, message.rooms) };
-      } catch (error) {
-        return { op: 'refused', message: explain(message.file, error) };
-      }
-    case 'write':
-      try {
-        database?.write(message.group);
-        return { op: 'written' };
-      } catch (error) {
-        return { op: 'written', error: (error as Error).message };
-      }
-    case 'room':
-      try {
-        return { op: 'room', id: message.id, room: database?.findRoom(message.key) };
-      } catch (error) {
-        return { op: 'room', id: message.id, room: undefined, error: (error as Error).message };
-      }
-    case 'history':
-      try {
-        const posts = database?.history(message.room, message.limit, message.before) ?? [];
-        return { op: 'history', id: message.id, posts };
-      } catch (error) {
-        return { op: 'history', id: message.id, posts: [], error: (error as Error).message };
-      }
-    case 'close':
-      database?.close();
-      database = undefined;
-      return { op: 'closed' };
+function open(file: string, mostRooms: number): FromWorker {
+  try {
+    const db = new Database(file);
+    database = db;
+    const rooms = db.rooms(mostRooms);
+    const resting = db.roomCount() - rooms.length;
+    const numbers = { lastPost: db.lastPost(), lastRoom: db.lastRoom(), lastRefs: db.lastRefs() };
+    return { op: 'opened', rooms, start: { ...numbers, resting, accounts: db.accounts() } };
+  } catch (error) {
+    return { op: 'refused', message: explain(file, error) };
   }
 }
 
-parentPort?.on('message', (message: ToWorker) => parentPort?.postMessage(answer(message)));
+function write(group: Group): FromWorker {
+  try {
+    database?.write(group);
+    return { op: 'written' };
+  } catch (error) {
+    return { op: 'written', error: (error as Error).message };
+  }
+}
+
+function answer({ id, method, args }: Question): FromWorker {
+  try {
+    if (!database) throw new HouseError('not-saved', 'the store is closed');
+    return { op: 'answer', id, value: Reflect.apply(database[method], database, args) };
+  } catch (error) {
+    return { op: 'answer', id, refusal: refusalOf(error) };
+  }
+}
+
+function refusalOf(error: unknown): Refusal {
+  const { message, code } = error as Error & { code?: string };
+  if (error instanceof HouseError) return { code: error.code, message };
+  return code === 'ERR_SQLITE_ERROR' ? { code: 'not-saved', message: `the store failed: ${message}` } : { message };
+}
+
+/** After a pause in writing. */
+function tidySoon(): void {
+  if (isBusy) return;
+  const now = performance.now();
+  if (timer === undefined) latest = now + LATEST_MS;
+  else if (now + IDLE_MS > latest) return;
+  clearTimeout(timer);
+  timer = setTimeout(tidy, IDLE_MS);
+}
+
+function tidy(): void {
+  clearTimeout(timer);
+  timer = undefined;
+  isBusy = tidyBatch();
+  if (isBusy) setImmediate(tidy);
+}
+
+/** True when there is more to be done. What the disk refuses is tried again after the next write. */
+function tidyBatch(): boolean {
+  try {
+    if (database?.index()) return true;
+    for (const search of searches.splice(0)) send(answer(search));
+    return database?.tidy() ?? false;
+  } catch (error) {
+    const refusal = refusalOf(error);
+    for (const { id } of searches.splice(0)) send({ op: 'answer', id, refusal });
+    return false;
+  }
+}
+
+/** Searches that still wait are refused. */
+function close(): void {
+  database?.close();
+  database = undefined;
+  tidyBatch();
+  send({ op: 'closed' });
+}
+
+function hear(message: ToWorker): void {
+  switch (message.op) {
+    case 'open':
+      send(open(message.file, message.rooms));
+      return tidySoon();
+    case 'write':
+      send(write(message.group));
+      return tidySoon();
+    case 'ask':
+      if (message.method === 'search') {
+        searches.push(message);
+        if (!isBusy) tidy();
+        return;
+      }
+      send(answer(message));
+      return message.method === 'deleteRoom' ? tidySoon() : undefined;
+    case 'close':
+      return close();
+  }
+}
+
+parentPort?.on('message', hear);

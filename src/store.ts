@@ -6,20 +6,16 @@
 
 import { setImmediate, setTimeout } from 'node:timers';
 import { Worker } from 'node:worker_threads';
-import type { Change, PostColumns, PostRow, RoomRow } from './database.ts';
+import type { Account, Change, Database, PostColumns, PostRow, SearchOptions, StoredRoom } from './database.ts';
 import { HouseError } from './errors.ts';
 import type { Person, Post } from './events.ts';
-import type { FromWorker, StoreStart, ToWorker } from './store-worker.ts';
+import type { Answer, FromWorker, Method, StoreStart, ToWorker } from './store-worker.ts';
 
-export interface StoredRoom {
-  readonly id: number;
-  readonly key: string;
-  readonly name: string;
-  readonly made: number;
-  /** Something was said in it. */
-  readonly used: boolean;
-  /** Its number in each dialect that numbers rooms. */
-  readonly refs: Map<string, number>;
+export type { Account, SearchOptions, StoredRoom } from './database.ts';
+
+export interface Found {
+  readonly post: Post;
+  readonly roomName: string;
 }
 
 export interface Store {
@@ -38,6 +34,22 @@ export interface Store {
   saved(postId: number): Promise<void>;
   /** Oldest first. */
   history(room: StoredRoom, limit: number, before?: number): Promise<Post[]>;
+  /**
+   * The next four settle when it is on disk, and reject with `not-saved` when the disk refuses: then nothing is changed.
+   * A room with an owner, who has at most a hundred of them: otherwise `not-allowed`. Its `refs` are not written.
+   */
+  makeRoom(room: StoredRoom): Promise<void>;
+  /** With its numbers and posts. */
+  deleteRoom(id: number): Promise<void>;
+  /** Rejects with `name-registered` when there is one of that key. */
+  addAccount(account: Account): Promise<void>;
+  setHash(key: string, hash: string): Promise<void>;
+  findAccount(key: string): Promise<Account | undefined>;
+  /**
+   * The newest posts (at most a hundred) that have all of these words, the last of which may go on; oldest first.
+   * Not those in rooms with a password, unless `account` owns the room or it is the room `room`.
+   */
+  search(words: string, options: SearchOptions): Promise<Found[]>;
   /** Writes what is left, then closes. */
   close(): Promise<void>;
 }
@@ -59,7 +71,7 @@ const MAX_UNSAVED_CHARS = 32 * 1024 * 1024;
 const MAX_CHANGES = 20_000;
 /** A trouble is over when less than this part of what may wait is waiting. */
 const RECOVERED = 1 / 2;
-const MAX_READS = 100;
+const MAX_ASKED = 100;
 export const MAX_HISTORY = 1000;
 const CLOSE_MS = 5000;
 
@@ -69,7 +81,10 @@ interface Waiter {
   reject(error: HouseError): void;
 }
 
-type ReadAnswer = FromWorker & { op: 'history' | 'room' };
+interface Asked {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
 
 interface InFlight {
   readonly changes: Change[];
@@ -81,7 +96,7 @@ interface InFlight {
 /** Starts the worker's thread; `open` is called later, when the port is known to be ours. */
 export class WorkerStore implements Store {
   readonly rooms: StoredRoom[] = [];
-  start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0 };
+  start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0, accounts: [] };
   readonly #worker: Worker;
   readonly #onTrouble: StoreOptions['onTrouble'];
   readonly #maxUnsaved: number;
@@ -99,8 +114,8 @@ export class WorkerStore implements Store {
   /** The newest post that was not kept; those before it are not told apart from it any more. */
   #lostUpTo = 0;
   #waiters: Waiter[] = [];
-  readonly #reads = new Map<number, { resolve(answer: ReadAnswer): void; reject(error: Error): void }>();
-  #nextRead = 1;
+  readonly #asked = new Map<number, Asked>();
+  #nextQuestion = 1;
   #scheduled = false;
   #failing = false;
   #lastGroupAt = 0;
@@ -138,9 +153,9 @@ export class WorkerStore implements Store {
     return this.#unsavedChanges >= this.#maxChanges && !this.#dead;
   }
 
-  addRoom({ id, key, name, made }: StoredRoom): void {
+  addRoom({ used: _used, refs: _refs, ...room }: StoredRoom): void {
     this.#refuseIfFull();
-    this.#change({ kind: 'room', id, key, name, made });
+    this.#change({ kind: 'room', ...room });
   }
 
   addRef(room: number, dialect: string, ref: number): void {
@@ -161,16 +176,18 @@ export class WorkerStore implements Store {
       if (this.#trouble === undefined) this.#setTrouble('too much is waiting to be written');
       return;
     }
+    const chars = post.text.length + (post.stamp?.length ?? 0);
     this.#unsaved++;
-    this.#unsavedChars += post.text.length;
-    this.#chars += post.text.length;
-    const { id, room: rooms, at, name, dialect, text } = this.#posts;
+    this.#unsavedChars += chars;
+    this.#chars += chars;
+    const { id, room: rooms, at, name, dialect, text, stamp } = this.#posts;
     id.push(post.id);
     rooms.push(room);
     at.push(post.at);
     name.push(post.who.name);
     dialect.push(post.who.dialect);
     text.push(post.text);
+    stamp.push(post.stamp ?? null);
     this.#schedule();
   }
 
@@ -180,32 +197,52 @@ export class WorkerStore implements Store {
     return new Promise((resolve, reject) => this.#waiters.push({ id: postId, resolve, reject }));
   }
 
-  async findRoom(key: string): Promise<StoredRoom | undefined> {
-    const answer = await this.#read((id) => ({ op: 'room', id, key }));
-    return answer.op === 'room' && answer.room ? roomOf(answer.room) : undefined;
+  findRoom(key: string): Promise<StoredRoom | undefined> {
+    return this.#ask('findRoom', key);
   }
 
   async history(room: StoredRoom, limit: number, before?: number): Promise<Post[]> {
-    const most = Math.min(limit, MAX_HISTORY);
-    const answer = await this.#read((id) => ({
-      op: 'history',
-      id,
-      room: room.id,
-      limit: most,
-      ...(before && { before }),
-    }));
-    return answer.op === 'history' ? answer.posts.map((row) => postOf(row, room)) : [];
+    const rows = await this.#ask('history', room.id, Math.min(limit, MAX_HISTORY), before);
+    return rows.map((row) => postOf(row, room.key));
   }
 
-  /** What was written before is read. */
-  #read(question: (id: number) => ToWorker): Promise<ReadAnswer> {
-    if (this.#reads.size >= MAX_READS || this.#dead) {
+  makeRoom(room: StoredRoom): Promise<void> {
+    return this.#ask('makeRoom', room);
+  }
+
+  deleteRoom(id: number): Promise<void> {
+    return this.#ask('deleteRoom', id);
+  }
+
+  addAccount(account: Account): Promise<void> {
+    return this.#ask('addAccount', account);
+  }
+
+  setHash(key: string, hash: string): Promise<void> {
+    return this.#ask('setHash', key, hash);
+  }
+
+  findAccount(key: string): Promise<Account | undefined> {
+    return this.#ask('findAccount', key);
+  }
+
+  async search(words: string, options: SearchOptions): Promise<Found[]> {
+    const rows = await this.#ask('search', words, options);
+    return rows.map(({ post, room, roomName }) => ({ post: postOf(post, room), roomName }));
+  }
+
+  /** What was handed over before is written first. */
+  #ask<M extends Method>(method: M, ...args: Parameters<Database[M]>): Promise<ReturnType<Database[M]>> {
+    if (this.#dead) return Promise.reject(new HouseError('not-saved', 'the store has stopped'));
+    if (this.#asked.size >= MAX_ASKED) {
       return Promise.reject(new HouseError('too-fast', 'the store is busy, try again later'));
     }
     this.#flush();
-    const id = this.#nextRead++;
-    this.#send(question(id));
-    return new Promise((resolve, reject) => this.#reads.set(id, { resolve, reject }));
+    const id = this.#nextQuestion++;
+    this.#send({ op: 'ask', id, method, args });
+    return new Promise((resolve, reject) => {
+      this.#asked.set(id, { resolve: (value) => resolve(value as ReturnType<Database[M]>), reject });
+    });
   }
 
   async close(): Promise<void> {
@@ -217,6 +254,7 @@ export class WorkerStore implements Store {
       setTimeout(resolve, CLOSE_MS).unref();
     });
     this.#dead = true;
+    this.#abandon('the store is closed');
     await this.#worker.terminate();
   }
 
@@ -268,7 +306,7 @@ export class WorkerStore implements Store {
   #answered(message: FromWorker): void {
     switch (message.op) {
       case 'opened':
-        this.rooms.push(...message.rooms.map(roomOf));
+        this.rooms.push(...message.rooms);
         this.start = message.start;
         this.#savedUpTo = message.start.lastPost;
         this.#opened?.resolve();
@@ -279,14 +317,9 @@ export class WorkerStore implements Store {
       case 'written':
         this.#written(message.error);
         return;
-      case 'history':
-      case 'room': {
-        const read = this.#reads.get(message.id);
-        this.#reads.delete(message.id);
-        if (message.error !== undefined) read?.reject(new Error(message.error));
-        else read?.resolve(message);
+      case 'answer':
+        this.#settleQuestion(message);
         return;
-      }
       case 'closed':
         this.#closed?.();
     }
@@ -322,6 +355,13 @@ export class WorkerStore implements Store {
     this.#waiters.splice(0, done);
   }
 
+  #settleQuestion({ id, value, refusal }: Answer): void {
+    const asked = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (!refusal) asked?.resolve(value);
+    else asked?.reject(refusal.code ? new HouseError(refusal.code, refusal.message) : new Error(refusal.message));
+  }
+
   #setTrouble(reason: string | undefined): void {
     if (reason === this.#trouble) return;
     this.#trouble = reason;
@@ -335,26 +375,27 @@ export class WorkerStore implements Store {
     this.#dead = true;
     this.#setTrouble(`the store has stopped: ${reason}`);
     this.#opened?.reject(new Error(reason));
-    this.#settle(Number.POSITIVE_INFINITY, false);
-    for (const read of this.#reads.values()) read.reject(new Error(reason));
-    this.#reads.clear();
+    this.#abandon('the store has stopped');
     this.#closed?.();
+  }
+
+  /** Nobody waits for what will not come. */
+  #abandon(reason: string): void {
+    this.#settle(Number.POSITIVE_INFINITY, false);
+    for (const asked of this.#asked.values()) asked.reject(new HouseError('not-saved', reason));
+    this.#asked.clear();
   }
 }
 
 function noPosts(): PostColumns {
-  return { id: [], room: [], at: [], name: [], dialect: [], text: [] };
-}
-
-function roomOf(row: RoomRow): StoredRoom {
-  return { ...row, refs: new Map(row.refs) };
+  return { id: [], room: [], at: [], name: [], dialect: [], text: [], stamp: [] };
 }
 
 function notSaved(): HouseError {
   return new HouseError('not-saved', 'the message could not be stored');
 }
 
-function postOf({ id, at, name, dialect, text }: PostRow, room: StoredRoom): Post {
+function postOf({ id, at, name, dialect, text, stamp }: PostRow, room: string): Post {
   const who: Person = { id: '', name, nick: name, dialect };
-  return { kind: 'post', id, room: room.key, who, at, text };
+  return { kind: 'post', id, room, who, at, text, ...(stamp !== undefined && { stamp }) };
 }

@@ -83,7 +83,7 @@ export function splitText(text: string, maxBytes: number): string[] {
 }
 
 /** The last place up to `end` that is not inside a character as a reader sees it; `end` if there is none. */
-function charEnd(text: string, end: number): number {
+export function charEnd(text: string, end: number): number {
   if (end === text.length || isAsciiPair(text, end)) return end;
   segmenter ??= new Intl.Segmenter('und', { granularity: 'grapheme' });
   return segmenter.segment(text).containing(end)?.index || end;

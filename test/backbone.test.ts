@@ -105,10 +105,10 @@ const local = suite('local backbone');
 
 local('goes on with the rooms, numbers and posts of the store', async () => {
   const store = new MemoryStore();
-  const made = { made: 1, used: true };
+  const made = { made: 1, used: true, description: '', owner: undefined, password: undefined };
   store.rooms.push({ id: 3, key: 'r', name: 'R', refs: new Map([['lab', 4]]), ...made });
   store.rooms.push({ id: 7, key: 's', name: 'S', refs: new Map(), ...made });
-  store.start = { lastPost: 10, lastRoom: 7, lastRefs: [['lab', 4]], resting: 0 };
+  store.start = { lastPost: 10, lastRoom: 7, lastRefs: [['lab', 4]], resting: 0, accounts: [] };
   const { house } = openHouse({ rooms: 3 }, new LocalBackbone(store));
   assert.is(house.roomByRef('lab', 4), house.findRoom('r'));
   assert.is(await house.refOf(await house.openRoom('s'), 'lab'), 5);
@@ -146,6 +146,18 @@ local('passes on whether a post is saved', async () => {
 });
 local.run();
 
+const never = () => Promise.reject(new Error('not here'));
+/** What the test of several nodes needs nothing of. */
+const NO_ACCOUNTS = {
+  isRegistered: () => false,
+  addAccount: never,
+  findAccount: never,
+  setHash: never,
+  makeRoom: never,
+  deleteRoom: never,
+  search: never,
+};
+
 /** Several nodes: each house has one, all are joined by a wire that delivers when the test says so. */
 class Wire {
   readonly #hears: Array<(event: HouseEvent) => void> = [];
@@ -160,15 +172,23 @@ class Wire {
       node,
       rooms: () => this.#rooms.values(),
       listen: (hear) => void this.#hears.push(hear),
-      claim: (key) => later(() => !this.#claimed.has(key) && this.#claimed.add(key) !== undefined),
+      claim: (key) =>
+        later(() => {
+          if (this.#claimed.has(key)) return 'worn';
+          this.#claimed.add(key);
+          return 'ours';
+        }),
       release: (key) => void this.#claimed.delete(key),
+      ...NO_ACCOUNTS,
       openRoom: (key, name, made) =>
         later(() => {
           const id = this.#rooms.size + 1;
-          const room = this.#rooms.get(key) ?? { id, key, name, made, used: false, refs: new Map() };
+          const settings = { description: '', owner: undefined, password: undefined };
+          const room = this.#rooms.get(key) ?? { ...settings, id, key, name, made, used: false, refs: new Map() };
           this.#rooms.set(key, room);
           return room;
         }),
+      findRoom: (key) => later(() => this.#rooms.get(key)),
       restRoom: () => {},
       forgetRoom: (key) => void this.#rooms.delete(key),
       refOf: (key) => later(() => (this.#rooms.get(key)?.id ?? 0) - 1),
@@ -241,7 +261,7 @@ function distantLab() {
     backbone.publish(draft);
     queueMicrotask(() => wire.deliver());
   };
-  return openLab({}, openHouse({}, { ...backbone, claim: async () => true, publish }));
+  return openLab({}, openHouse({}, { ...backbone, claim: async () => 'ours', publish }));
 }
 
 nodes('that hear late answer a lab client all the same', () =>

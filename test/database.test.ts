@@ -3,17 +3,23 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Change, Database, type Group, MIGRATIONS } from '../src/database.ts';
-import { program } from './fakes.ts';
+import { type Change, Database, type Group, type NewRoom, type SearchOptions } from '../src/database.ts';
+import { MIGRATIONS, openFile } from '../src/database-file.ts';
+import { program, refusal } from './fakes.ts';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-database-'));
 process.on('exit', () => fs.rmSync(directory, { recursive: true, force: true }));
 let files = 0;
 const newFile = () => path.join(directory, `${++files}.db`);
 
-const room = (id: number, key = `r${id}`): Change => ({ kind: 'room', id, key, name: key.toUpperCase(), made: 5 });
+const OPEN = { description: '', owner: undefined, password: undefined };
+const newRoom = (id: number, settings: Partial<NewRoom> = {}): NewRoom => {
+  return { id, key: `r${id}`, name: `R${id}`, made: 5, ...OPEN, ...settings };
+};
+const room = (id: number, key = `r${id}`): Change => ({ kind: 'room', ...newRoom(id, { key }) });
 
 /** Posts of a room; each text is its id unless told. */
 function posts(ids: number[], roomId = 1, text?: string): Group {
@@ -27,6 +33,7 @@ function posts(ids: number[], roomId = 1, text?: string): Group {
       name: all(() => 'ann'),
       dialect: all(() => 'lab'),
       text: all((id) => text ?? `${id}`),
+      stamp: all(() => null),
     },
   };
 }
@@ -60,10 +67,10 @@ content('rooms with their numbers and posts are there again', () => {
   first.write(posts([1, 2], 2, 'ünï 🦜\nline'));
   first.close();
   const again = open(file);
-  const fields = { made: 5, refs: [] };
+  const fields = { made: 5, ...OPEN, refs: new Map() };
   assert.equal(again.rooms(), [
     { id: 1, key: 'r1', name: 'R1', used: false, ...fields },
-    { id: 2, key: 'r2', name: 'R2', used: true, ...fields, refs: [['lab', 0]] },
+    { id: 2, key: 'r2', name: 'R2', used: true, ...fields, refs: new Map([['lab', 0]]) },
   ]);
   assert.is(again.lastPost(), 2);
   assert.equal(again.history(2, 1), [{ id: 2, at: 1002, name: 'ann', dialect: 'lab', text: 'ünï 🦜\nline' }]);
@@ -152,7 +159,429 @@ content('the file is for its owner alone, its companions too', () => {
   db.close();
   process.umask(mask);
 });
+content('a post keeps what its sender’s clock showed', () => {
+  const db = open(':memory:');
+  const { posts: columns } = posts([1, 2]);
+  db.write({ changes: [room(1)], posts: { ...columns, stamp: ['10:11:12, 01/02/2003', null] } });
+  assert.equal(
+    db.history(1, 9).map(({ stamp }) => stamp),
+    ['10:11:12, 01/02/2003', undefined],
+  );
+  assert.not('stamp' in (db.history(1, 9)[1] as object));
+  db.close();
+});
+
+content('a number for a room that is gone is no error', () => {
+  const db = open(':memory:');
+  db.write(changes(room(1), { kind: 'ref', room: 2, dialect: 'lab', ref: 0 }));
+  db.write(changes({ kind: 'ref', room: 1, dialect: 'lab', ref: 0 }));
+  assert.equal(db.lastRefs(), [['lab', 0]]);
+  db.close();
+});
 content.run();
+
+const owned = suite('database: rooms with an owner, and accounts');
+
+const ANN = { key: 'ann', name: 'Ann', hash: '#1', made: 7 };
+
+owned('a room keeps what its owner said of it', () => {
+  const file = newFile();
+  const db = open(file);
+  const settings = { description: 'über uns', owner: 'ann', password: '#2' };
+  db.makeRoom(newRoom(1, settings));
+  db.makeRoom(newRoom(2, { owner: 'ann' }));
+  db.close();
+  const again = open(file);
+  const kept = { ...newRoom(1, settings), used: false, refs: new Map() };
+  assert.equal(again.findRoom('r1'), kept);
+  assert.equal(again.rooms(), [kept, { ...newRoom(2, { owner: 'ann' }), used: false, refs: new Map() }]);
+  again.close();
+});
+
+owned('nobody has more than a hundred rooms', async () => {
+  const db = open(':memory:');
+  for (let id = 1; id <= 100; id++) db.makeRoom(newRoom(id, { owner: 'ann' }));
+  assert.is(await refusal(() => db.makeRoom(newRoom(101, { owner: 'ann' }))), 'not-allowed');
+  db.makeRoom(newRoom(101, { owner: 'bob' }));
+  db.deleteRoom(7);
+  db.makeRoom(newRoom(102, { owner: 'ann' }));
+  assert.is(db.roomCount(), 101);
+  db.close();
+});
+
+owned('rooms with an owner are loaded as those in which something was said', () => {
+  const db = open(':memory:');
+  db.write(changes(room(1), room(2), room(3)));
+  db.makeRoom(newRoom(4, { owner: 'ann', made: 1500 }));
+  // said at 1001 and 2000
+  db.write(posts([1], 2));
+  db.write(posts([1000], 3));
+  assert.equal(idsOf(db.rooms(3)), [2, 3, 4]);
+  assert.equal(idsOf(db.rooms(2)), [3, 4], 'the room of Ann was made after what was said in 2');
+  assert.not(db.findRoom('r4')?.used);
+  db.close();
+});
+
+owned('accounts are there again', async () => {
+  const file = newFile();
+  const db = open(file);
+  assert.equal([db.accounts(), db.findAccount('ann')], [[], undefined]);
+  db.addAccount(ANN);
+  db.addAccount({ ...ANN, key: 'bob' });
+  assert.is(await refusal(() => db.addAccount({ ...ANN, hash: '#9' })), 'name-registered');
+  db.setHash('ann', '#3');
+  assert.is(await refusal(() => db.setHash('eve', '#3')), 'not-saved');
+  db.close();
+  const again = open(file);
+  assert.equal(again.accounts(), ['ann', 'bob']);
+  assert.equal([again.findAccount('ann'), again.findAccount('bob')?.hash], [{ ...ANN, hash: '#3' }, '#1']);
+  again.close();
+});
+owned.run();
+
+const search = suite('database: search');
+
+const ANYBODY: SearchOptions = { limit: 100, account: undefined, room: undefined };
+
+function finish(db: Database): void {
+  while (db.index() || db.tidy());
+}
+
+/** Posts 1 up in room 1. */
+function saying(...texts: string[]): Database {
+  const db = open(':memory:');
+  db.write(changes(room(1)));
+  texts.forEach((text, i) => {
+    db.write(posts([i + 1], 1, text));
+  });
+  finish(db);
+  return db;
+}
+
+function find(db: Database, text: string, options: Partial<SearchOptions> = {}): number[] {
+  return idsOf(db.search(text, { ...ANYBODY, ...options }).map(({ post }) => post));
+}
+
+const SAID = [
+  'Hello World',
+  'hello again, Zoë',
+  'ÜBER den Wolken',
+  'ping 10.0.0.7 now',
+  'Привет, мир',
+  'a-b c',
+  '!!',
+  '',
+];
+const FINDS: Array<[string, number[]]> = [
+  ['hello', [1, 2]],
+  ['HELLO', [1, 2]],
+  ['uber', [3]],
+  ['über', [3]],
+  ['u\u0308ber', [3]],
+  ['zoe', [2]],
+  ['ПРИВЕТ', [5]],
+  ['wor', [1]],
+  ['hello wor', [1]],
+  ['world hello', [1]],
+  ['wor hello', []],
+  ['hello !! world', [1]],
+  ['world !!', [1]],
+  ['10.0.0.7', [4]],
+  ['0.0.10', []],
+  ['b-a', []],
+  ['"hello"', [1, 2]],
+  ['hel*', [1, 2]],
+  ['text:hello', []],
+  ['hello AND world', []],
+  ['hello OR world', []],
+  ['NEAR(hello world)', []],
+  ['-hello', [1, 2]],
+  ['^world', [1]],
+  ['hello\0world', [1]],
+  ['', []],
+  [' \t\u00a0 ', []],
+  ['!! "" *', []],
+  ['\0', []],
+  ['\ud800', []],
+];
+for (const [text, ids] of FINDS) {
+  search(`${JSON.stringify(text)} finds ${ids.length === 0 ? 'nothing' : ids}`, () => {
+    const db = saying(...SAID);
+    assert.equal(find(db, text), ids);
+    db.close();
+  });
+}
+
+search('tells the post and its room', () => {
+  const db = open(':memory:');
+  const { posts: columns } = posts([1], 1, 'hi there');
+  db.write({ changes: [room(1)], posts: { ...columns, stamp: ['noon'] } });
+  finish(db);
+  const post = { id: 1, at: 1001, name: 'ann', dialect: 'lab', text: 'hi there', stamp: 'noon' };
+  assert.equal(db.search('hi', ANYBODY), [{ post, room: 'r1', roomName: 'R1' }]);
+  db.close();
+});
+
+search('finds the newest, oldest first, at most a hundred', () => {
+  const db = open(':memory:');
+  db.write(changes(room(1)));
+  db.write(posts(range(1, 300), 1, 'word'));
+  finish(db);
+  assert.equal(find(db, 'word', { limit: 3 }), [298, 299, 300]);
+  assert.equal(find(db, 'word', { limit: 1e9 }), range(201, 300));
+  assert.equal([find(db, 'word', { limit: 0 }), find(db, 'word', { limit: -1 })], [[], []]);
+  db.close();
+});
+
+search('a room with a password is for its owner and for those in it', () => {
+  const db = open(':memory:');
+  db.write(changes(room(1)));
+  db.makeRoom(newRoom(2, { owner: 'ann', password: '#' }));
+  db.makeRoom(newRoom(3, { owner: 'bob', password: '#' }));
+  db.makeRoom(newRoom(4, { owner: 'bob' }));
+  for (let id = 1; id <= 4; id++) db.write(posts([id], id, 'word'));
+  finish(db);
+  assert.equal(find(db, 'word'), [1, 4]);
+  assert.equal(find(db, 'word', { account: 'ann' }), [1, 2, 4]);
+  assert.equal(find(db, 'word', { account: 'ann', room: 3 }), [1, 2, 3, 4]);
+  assert.equal(find(db, 'word', { room: 2 }), [1, 2, 4]);
+  db.close();
+});
+
+search('looks at the newest ten thousand matches', () => {
+  const db = open(':memory:');
+  db.write(changes(room(1)));
+  db.makeRoom(newRoom(2, { owner: 'ann', password: '#' }));
+  db.write(posts([1, 2], 1, 'word'));
+  db.write(posts(range(3, 10_001), 2, 'word'));
+  finish(db);
+  assert.equal(find(db, 'word'), [2]);
+  db.close();
+});
+
+search('no question is an error, or takes long', () => {
+  const db = saying(...SAID);
+  const pieces = fc.constantFrom(
+    '"',
+    '*',
+    'AND',
+    'OR',
+    'NOT',
+    'NEAR(',
+    ')',
+    '-',
+    '^',
+    'text:',
+    '{',
+    '\0',
+    '+',
+    'hello',
+    ' ',
+    '\u0903',
+    '\ud800',
+  );
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(fc.oneof(pieces, fc.string()), { maxLength: 30 }).map((all) => all.join('')),
+  );
+  fc.assert(
+    fc.property(text, (asked) => {
+      db.search(asked, ANYBODY);
+    }),
+    { numRuns: 2000 },
+  );
+  for (const long of [
+    'a-'.repeat(5000),
+    'a '.repeat(5000),
+    '"'.repeat(10_000),
+    'क\u093f'.repeat(5000),
+    'a'.repeat(10_000),
+  ]) {
+    const since = performance.now();
+    db.search(long, ANYBODY);
+    assert.ok(performance.now() - since < 200);
+  }
+  db.close();
+});
+search.run();
+
+const indexing = suite('database: the index');
+
+/** What the index holds, whatever the posts are. */
+function indexed(file: string): number[] {
+  const db = new DatabaseSync(file);
+  const rows = db.prepare("SELECT rowid AS id FROM words WHERE words MATCH 'word' ORDER BY rowid").all();
+  const all = db.prepare('SELECT rowid AS id FROM words ORDER BY rowid').all();
+  db.exec("INSERT INTO words (words) VALUES ('integrity-check')");
+  db.close();
+  assert.equal(rows, all);
+  return rows.map((row) => Number(row.id));
+}
+
+indexing('comes in batches, and goes on where it stopped', () => {
+  const file = newFile();
+  const first = open(file);
+  first.write(changes(room(1)));
+  first.write(posts(range(1, 2500), 1, 'word'));
+  assert.equal(find(first, 'word'), [], 'later');
+  assert.ok(first.index());
+  first.close();
+  assert.equal(indexed(file), range(1, 1000));
+  const again = open(file);
+  assert.ok(again.index());
+  again.write(posts(range(2501, 2510), 1, 'word'));
+  assert.not(again.index(), 'the last batch');
+  assert.not(again.index());
+  again.close();
+  assert.equal(indexed(file), range(1, 2510));
+});
+
+indexing('long texts are fewer at a time', () => {
+  const file = newFile();
+  const db = open(file);
+  db.write(posts(range(1, 10), 1, `word ${'x'.repeat(400_000)}`));
+  const batches = [];
+  while (db.index()) batches.push(1);
+  db.close();
+  assert.is(batches.length, 3);
+  assert.equal(indexed(file), range(1, 10));
+});
+
+indexing('a group that is not written leaves no words', () => {
+  const file = made(0);
+  const db = open(file, [...MIGRATIONS, 'PRAGMA max_page_count = 60']);
+  assert.throws(() => db.write(posts(range(1, 500), 1, `word ${'x'.repeat(1000)}`)), /full/);
+  db.write(posts([501], 1, 'word'));
+  finish(db);
+  db.close();
+  assert.equal(indexed(file), [501]);
+});
+
+indexing('a full disk stops it, and it goes on when there is room', () => {
+  const file = newFile();
+  const db = open(file);
+  const text = 'word '.repeat(200);
+  db.write(posts(range(1, 900), 1, text));
+  db.close();
+  const full = open(file, [...MIGRATIONS, `PRAGMA max_page_count = ${fs.statSync(file).size / 4096}`]);
+  assert.throws(() => full.index(), /full/);
+  assert.equal(idsOf(full.history(1, 1)), [900]);
+  full.close();
+  const other = new DatabaseSync(file);
+  other.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+  other.close();
+  const again = open(file);
+  finish(again);
+  again.close();
+  assert.equal(indexed(file), range(1, 900));
+});
+
+indexing(':memory: forgets the words of the posts that it forgets', () => {
+  const db = open(':memory:');
+  db.write(changes(room(1)));
+  for (let at = 1; at <= 100_001; at += 20_000) {
+    db.write(posts(range(at, at + 19_999), 1, 'word'));
+    // some are forgotten before anybody looks, others after
+    if (at < 60_000) finish(db);
+  }
+  finish(db);
+  assert.not(db.tidy());
+  db.write(posts([200_000], 1, 'other'));
+  finish(db);
+  assert.equal(find(db, 'word', { limit: 1 }), [120_000]);
+  assert.equal(find(db, 'other'), [200_000]);
+  db.close();
+});
+
+for (const isIndexed of [true, false]) {
+  indexing(
+    `a deleted room goes with its numbers, posts and words (${isIndexed ? 'indexed' : 'not indexed yet'})`,
+    () => {
+      const file = newFile();
+      const db = open(file);
+      db.write(changes(room(1), room(2), { kind: 'ref', room: 2, dialect: 'lab', ref: 0 }));
+      for (let id = 1; id <= 5000; id += 2) db.write(posts([id, id + 1], 1 + (id % 4 === 1 ? 0 : 1), 'word'));
+      if (isIndexed) finish(db);
+      const others = idsOf(db.history(1, 5000));
+      db.deleteRoom(2);
+      assert.equal([idsOf(db.rooms()), db.findRoom('r2'), db.lastRefs()], [[1], undefined, []]);
+      assert.equal(find(db, 'word'), isIndexed ? others.slice(-100) : [], 'at once');
+      db.tidy();
+      db.write(posts([6001], 1, 'word'));
+      assert.is(db.lastRoom(), 2, 'nobody gets its number while something is left of it');
+      db.close();
+      const again = open(file);
+      finish(again);
+      assert.equal([idsOf(again.history(2, 9)), again.lastRoom()], [[], 1]);
+      // every kind of change works after it, though the index leaves large numbers behind
+      again.write(changes(room(3), { kind: 'ref', room: 3, dialect: 'lab', ref: 0 }, { kind: 'drop', room: 3 }));
+      again.addAccount(ANN);
+      again.setHash('ann', '#2');
+      again.makeRoom(newRoom(3, { owner: 'ann' }));
+      again.deleteRoom(3);
+      again.deleteRoom(3);
+      again.write(posts([6002], 1, 'word'));
+      finish(again);
+      again.close();
+      assert.equal(indexed(file), [...others, 6001, 6002]);
+    },
+  );
+}
+
+indexing('holds exactly the posts, whatever is done in whatever order', () => {
+  const step = fc.oneof(
+    fc.record({
+      what: fc.constant('posts' as const),
+      room: fc.integer({ min: 1, max: 3 }),
+      count: fc.integer({ min: 1, max: 1500 }),
+    }),
+    fc.record({
+      what: fc.constantFrom('index' as const, 'tidy' as const, 'restart' as const),
+      room: fc.constant(0),
+      count: fc.constant(0),
+    }),
+    fc.record({ what: fc.constant('delete' as const), room: fc.integer({ min: 1, max: 3 }), count: fc.constant(0) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 15 }), (steps) => {
+      const file = newFile();
+      let db = open(file);
+      let last = 0;
+      // where each of the three rooms is now
+      const ids = [0, 1, 2, 3];
+      let lastRoom = 3;
+      db.write(changes(room(1), room(2), room(3)));
+      for (const { what, room: n, count } of steps) {
+        const id = ids[n] as number;
+        if (what === 'posts') {
+          db.write(posts(range(last + 1, last + count), id, 'word'));
+          last += count;
+        } else if (what === 'index') db.index();
+        else if (what === 'tidy') db.tidy();
+        else if (what === 'restart') {
+          db.close();
+          db = open(file);
+          last = db.lastPost();
+          lastRoom = Math.max(db.lastRoom(), 3);
+        } else {
+          db.deleteRoom(id);
+          ids[n] = ++lastRoom;
+          db.write(changes(room(lastRoom)));
+        }
+      }
+      finish(db);
+      const kept = ids.slice(1).flatMap((id) => idsOf(db.history(id, 1e6)));
+      db.close();
+      assert.equal(
+        indexed(file),
+        kept.sort((a, b) => a - b),
+      );
+      fs.rmSync(file);
+    }),
+    { numRuns: 25 },
+  );
+});
+indexing.run();
 
 const refused = suite('database: files that are refused');
 
@@ -327,7 +756,7 @@ migration('that fails leaves the file as it was', () => {
 migration('is not needed for a file of this version', () => {
   const file = made();
   open(file).close();
-  assert.not(fs.existsSync(`${file}.version-1`));
+  assert.not(fs.existsSync(`${file}.version-${MIGRATIONS.length}`));
 });
 
 migration('makes what an interrupted start left half made', () => {
@@ -340,5 +769,34 @@ migration('makes what an interrupted start left half made', () => {
   const empty = newFile();
   fs.writeFileSync(empty, '');
   open(empty).close();
+});
+/** A file as the first version left it. */
+function firstVersion(): string {
+  const file = newFile();
+  const db = openFile(file, MIGRATIONS.slice(0, 1));
+  db.exec(`INSERT INTO rooms VALUES (1, 'r1', 'R1', 5), (2, 'r2', 'R2', 6);
+    INSERT INTO room_refs VALUES ('lab', 0, 2);
+    WITH RECURSIVE ids(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < 1500)
+    INSERT INTO posts SELECT id, 1 + id % 2, 1000 + id, 'ann', 'lab', 'word ' || id FROM ids`);
+  db.close();
+  return file;
+}
+
+migration('of a file of the first version keeps everything', () => {
+  const file = firstVersion();
+  const db = open(file);
+  const fields = { ...OPEN, used: true };
+  assert.equal(db.rooms(), [
+    { id: 1, key: 'r1', name: 'R1', made: 5, ...fields, refs: new Map() },
+    { id: 2, key: 'r2', name: 'R2', made: 6, ...fields, refs: new Map([['lab', 0]]) },
+  ]);
+  assert.equal([db.lastPost(), db.accounts()], [1500, []]);
+  assert.equal(db.history(2, 1), [{ id: 1499, at: 2499, name: 'ann', dialect: 'lab', text: 'word 1499' }]);
+  finish(db);
+  assert.equal(find(db, 'word 14', { limit: 2 }), [1498, 1499], 'it is indexed later');
+  assert.equal(find(db, 'word 1'), range(1401, 1500), 'all of it');
+  db.close();
+  assert.ok(fs.existsSync(`${file}.version-1`));
+  assert.equal(indexed(file), range(1, 1500));
 });
 migration.run();

@@ -15,7 +15,7 @@ import { Menu } from '../src/menu-session.ts';
 import type { Limits, Member, Room, Tongue } from '../src/rooms.ts';
 import { House } from '../src/rooms.ts';
 import type { Address, Broadcast, DatagramPort, Port, Session } from '../src/session.ts';
-import type { Store, StoredRoom } from '../src/store.ts';
+import type { Account, Found, SearchOptions, Store, StoredRoom } from '../src/store.ts';
 import type { StoreStart } from '../src/store-worker.ts';
 
 /** Everything that waits for promises alone has happened. */
@@ -27,8 +27,9 @@ export class MemoryStore implements Store {
   readonly rooms: StoredRoom[] = [];
   readonly posts: Array<Post & { roomId: number }> = [];
   readonly dropped: number[] = [];
-  start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0 };
-  /** `held` answers when `release` is called. */
+  readonly accounts = new Map<string, Account>();
+  start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0, accounts: [] };
+  /** `held` answers when `release` is called, and is done then. */
   saving: 'at once' | 'held' | 'fails' = 'at once';
   #held: Array<() => void> = [];
 
@@ -65,7 +66,64 @@ export class MemoryStore implements Store {
     return this.posts.filter((post) => post.roomId === room.id && post.id < before).slice(-limit);
   }
 
+  async makeRoom(room: StoredRoom): Promise<void> {
+    await this.saved();
+    const owned = this.rooms.filter(({ id, owner }) => owner === room.owner && !this.dropped.includes(id));
+    if (owned.length >= 100) throw new HouseError('not-allowed', 'nobody owns more than 100 rooms');
+    this.rooms.push(room);
+  }
+
+  async deleteRoom(id: number): Promise<void> {
+    await this.saved();
+    this.dropped.push(id);
+    const others = this.posts.filter(({ roomId }) => roomId !== id);
+    this.posts.splice(0, this.posts.length, ...others);
+  }
+
+  async addAccount(account: Account): Promise<void> {
+    await this.saved();
+    const { key, name } = account;
+    if (this.accounts.has(key)) throw new HouseError('name-registered', `the name ${name} is taken`);
+    this.accounts.set(key, account);
+  }
+
+  async setHash(key: string, hash: string): Promise<void> {
+    await this.saved();
+    const account = this.accounts.get(key);
+    if (!account) throw new HouseError('not-saved', 'there is no such account');
+    this.accounts.set(key, { ...account, hash });
+  }
+
+  async findAccount(key: string): Promise<Account | undefined> {
+    return this.accounts.get(key);
+  }
+
+  async search(text: string, { limit, account, room }: SearchOptions): Promise<Found[]> {
+    const wanted = wordsOf(text);
+    const last = wanted.pop();
+    if (last === undefined) return [];
+    const found = this.posts.flatMap(({ roomId, ...post }): Found[] => {
+      const kept = this.rooms.find(({ id }) => id === roomId && !this.dropped.includes(id));
+      const isOpen = kept?.password === undefined || kept.owner === account || kept.id === room;
+      const words = wordsOf(post.text);
+      const isMatch = wanted.every((word) => words.includes(word)) && words.some((word) => word.startsWith(last));
+      return kept && isOpen && isMatch ? [{ post, roomName: kept.name }] : [];
+    });
+    return limit > 0 ? found.slice(-Math.min(limit, 100)) : [];
+  }
+
   async close(): Promise<void> {}
+}
+
+/** As the store's index takes a text apart, near enough. */
+function wordsOf(text: string): string[] {
+  return (
+    text
+      .normalize('NFD')
+      .replace(/\p{M}/gu, '')
+      .toLowerCase()
+      .match(/[\p{L}\p{N}]+/gu) ?? []
+  );
 }
 
 export interface TestHouse {
@@ -137,6 +195,7 @@ export class FakePort implements Port {
   readonly id: string;
   readonly local: Address = { ip: '192.0.2.1', port: 5000 };
   readonly remote: Address;
+  opened = 0;
   readonly blocks: string[] = [];
   readonly #pieces: Uint8Array[] = [];
   readonly bugs: unknown[] = [];

@@ -39,6 +39,9 @@ options('have these defaults', () => {
     sendqBytes: 1_048_576,
     udpIdleMs: 300_000,
     openFiles: false,
+    importUsers: undefined,
+    strictLobby: false,
+    multicastIf: undefined,
     logLevel: 'info',
     logFormat: 'text',
   });

@@ -62,6 +62,7 @@ class TestPort extends OutPort implements Port {
   readonly id = 'p';
   readonly local: Address = { ip: '', port: 0 };
   readonly remote: Address = { ip: '', port: 0 };
+  readonly opened = 0;
   readonly sink: FakeSink;
   readonly told: string[] = [];
 

@@ -10,7 +10,14 @@ import * as assert from 'uvu/assert';
 import { Database } from '../src/database.ts';
 import { HouseError } from '../src/errors.ts';
 import type { Post } from '../src/events.ts';
-import { MAX_HISTORY, type StoredRoom, type StoreOptions, WorkerStore } from '../src/store.ts';
+import {
+  type Found,
+  MAX_HISTORY,
+  type SearchOptions,
+  type StoredRoom,
+  type StoreOptions,
+  WorkerStore,
+} from '../src/store.ts';
 import { program, refusal } from './fakes.ts';
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-store-'));
@@ -20,7 +27,10 @@ const newFile = () => path.join(directory, `${++files}.db`);
 
 const who = { id: '1.1', name: 'ann', nick: 'ann', dialect: 'lab' };
 const post = (id: number, text = `${id}`): Post => ({ kind: 'post', id, room: 'r', who, at: 1000 + id, text });
-const room = (id: number, key = 'r'): StoredRoom => ({ id, key, name: key, made: 5, used: false, refs: new Map() });
+const OPEN = { description: '', owner: undefined, password: undefined };
+const room = (id: number, key = 'r', settings: Partial<StoredRoom> = {}): StoredRoom => {
+  return { id, key, name: key, made: 5, ...OPEN, used: false, refs: new Map(), ...settings };
+};
 const ROOM = room(1);
 
 interface Opened {
@@ -57,6 +67,35 @@ async function open(file: string, options: Partial<StoreOptions> = {}, maxRooms?
 
 const texts = (posts: Post[]) => posts.map(({ text }) => text);
 
+const said = (found: Found[]) => texts(found.map(({ post }) => post));
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const ANN = { key: 'ann', name: 'Ann', hash: '#', made: 7 };
+const ANYBODY: SearchOptions = { limit: 100, account: undefined, room: undefined };
+const MODULE = new URL('../src/store.ts', import.meta.url).href;
+
+/** How many posts that say `word` the index holds; it holds no others. */
+function indexed(file: string): number {
+  const db = new DatabaseSync(file);
+  const matches = db.prepare("SELECT count(*) AS n FROM words WHERE words MATCH 'word'").get()?.n;
+  assert.is(db.prepare('SELECT count(*) AS n FROM words').get()?.n, matches);
+  db.exec("INSERT INTO words (words) VALUES ('integrity-check')");
+  db.close();
+  return Number(matches);
+}
+
+/** Runs a program until it has said so many lines, and some time, then kills it. The number in its last line. */
+async function killed(code: string, lines: number, ms = 0): Promise<number> {
+  const child = spawn(process.execPath, program(directory, code), { stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    if (output.split('\n').length > lines) setTimeout(() => child.kill('SIGKILL'), ms);
+  });
+  await new Promise((resolve) => child.once('close', resolve));
+  assert.ok(output.split('\n').length > lines, 'it ended early');
+  return Number(output.split('\n').at(-2));
+}
+
 /** A file in which a post that says `poison` can't be written. */
 async function poisoned(): Promise<string> {
   const file = newFile();
@@ -91,7 +130,7 @@ keeps('rooms that were not loaded are found by name', async () => {
   const { store } = await open(file, {}, 3);
   const keys = store.rooms.map(({ key }) => key);
   assert.equal(keys, ['r1', 'r2', 'r3'], 'those in which something was said come first');
-  assert.equal(store.start, { lastPost: 2, lastRoom: 5, lastRefs: [['lab', 9]], resting: 2 });
+  assert.equal(store.start, { lastPost: 2, lastRoom: 5, lastRefs: [['lab', 9]], resting: 2, accounts: [] });
   assert.equal((await store.findRoom('r4'))?.refs, new Map([['lab', 9]]));
   assert.is(await store.findRoom('nowhere'), undefined);
 });
@@ -115,26 +154,18 @@ keeps('rooms, numbers and posts are there again', async () => {
 
 keeps('what was promised survives a SIGKILL', async () => {
   const file = newFile();
-  const module = new URL('../src/store.ts', import.meta.url).href;
   const code = `
-    const { WorkerStore } = await import(${JSON.stringify(module)});
+    const { WorkerStore } = await import(${JSON.stringify(MODULE)});
     const store = new WorkerStore({ onTrouble: console.error });
     await store.open(${JSON.stringify(file)});
-    store.addRoom({ id: 1, key: 'r', name: 'r', made: 5, used: false, refs: new Map() });
+    store.addRoom(${JSON.stringify(ROOM)});
     const who = { id: '1.1', name: 'ann', nick: 'ann', dialect: 'lab' };
     for (let id = 1; ; id++) {
       store.addPost({ kind: 'post', id, room: 'r', who, at: id, text: String(id) }, 1);
       if (id % 3 === 0) await store.saved(id).then(() => process.stdout.write(id + '\\n'));
     }`;
-  const child = spawn(process.execPath, program(directory, code), { stdio: ['ignore', 'pipe', 'inherit'] });
-  let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output += text;
-    if (output.split('\n').length > 30) child.kill('SIGKILL');
-  });
-  await new Promise((resolve) => child.once('close', resolve));
-  const promised = Number(output.split('\n').at(-2));
-  assert.ok(promised >= 90, output);
+  const promised = await killed(code, 30);
+  assert.ok(promised >= 90, `${promised}`);
   const db = new Database(file);
   assert.ok(db.lastPost() >= promised, `${db.lastPost()} of ${promised}`);
   const wanted = Array.from({ length: promised }, (_, i) => `${i + 1}`);
@@ -209,7 +240,226 @@ keeps('a file that is damaged in the middle is refused with a reason', async () 
   fs.writeFileSync(file, bytes);
   await isRefused(file, /damaged/);
 });
+keeps('what a sender’s clock showed', async () => {
+  const { store } = await open(newFile());
+  store.addPost({ ...post(1), stamp: 'noon' }, 1);
+  store.addPost(post(2), 1);
+  const [first, second] = await store.history(ROOM, 2);
+  assert.is(first?.stamp, 'noon');
+  assert.not('stamp' in (second as Post));
+});
+
+keeps('rooms with an owner, and accounts', async () => {
+  const file = newFile();
+  const first = await open(file);
+  const made = room(1, 'r', { description: 'über', owner: 'ann', password: '#' });
+  await first.store.makeRoom(made);
+  await first.store.addAccount(ANN);
+  await first.store.setHash('ann', '#2');
+  assert.equal(await first.store.findRoom('r'), made);
+  await first.store.close();
+  const { store } = await open(file);
+  assert.equal([store.rooms, store.start.accounts], [[made], ['ann']]);
+  assert.equal(await store.findAccount('ann'), { ...ANN, hash: '#2' });
+  assert.is(await store.findAccount('bob'), undefined);
+  assert.is(await refusal(store.addAccount(ANN)), 'name-registered');
+  await store.deleteRoom(1);
+  assert.is(await store.findRoom('r'), undefined);
+});
+
+keeps('nobody has more than a hundred rooms', async () => {
+  const { store } = await open(newFile());
+  const making = Array.from({ length: 100 }, (_, i) => store.makeRoom(room(i + 1, `r${i}`, { owner: 'ann' })));
+  await Promise.all(making);
+  assert.is(await refusal(store.makeRoom(room(101, 's', { owner: 'ann' }))), 'not-allowed');
+});
+
+keeps('an account that was promised survives a SIGKILL', async () => {
+  const file = newFile();
+  const code = `
+    const { WorkerStore } = await import(${JSON.stringify(MODULE)});
+    const store = new WorkerStore({ onTrouble: console.error });
+    await store.open(${JSON.stringify(file)});
+    for (let n = 1; ; n++) {
+      await store.addAccount({ key: String(n), name: 'n', hash: '#', made: 1 });
+      await store.makeRoom({ ...${JSON.stringify(ROOM)}, id: n, key: String(n), owner: String(n), refs: new Map() });
+      process.stdout.write(n + '\\n');
+    }`;
+  const promised = await killed(code, 20);
+  const { store } = await open(file);
+  assert.ok(store.start.accounts.length >= promised);
+  assert.ok(store.rooms.length >= promised);
+});
 keeps.run();
+
+const searching = test('store: search');
+
+searching('finds what is not written yet', async () => {
+  const { store } = await open(newFile());
+  store.addRoom(ROOM);
+  for (let id = 1; id <= 2500; id++) store.addPost(post(id, `word ${id}`), 1);
+  const found = await store.search('word', { ...ANYBODY, limit: 2 });
+  assert.equal(said(found), ['word 2499', 'word 2500']);
+  assert.equal([found[1]?.post, found[1]?.roomName], [{ ...post(2500, 'word 2500'), who: { ...who, id: '' } }, 'r']);
+  store.addPost(post(3000, 'another'), 1);
+  assert.equal(said(await store.search('an', ANYBODY)), ['another']);
+});
+
+searching('goes on while posts are written, a batch at a time', async () => {
+  const { store } = await open(newFile());
+  store.addRoom(ROOM);
+  for (let id = 1; id <= 20_000; id++) store.addPost(post(id, `word ${id}`), 1);
+  await store.saved(20_000);
+  const order: string[] = [];
+  const found = store.search('word', { ...ANYBODY, limit: 1 }).then((all) => order.push(`found ${said(all)}`));
+  store.addPost(post(20_001, 'word 20001'), 1);
+  await store.saved(20_001).then(() => order.push('written'));
+  await found;
+  assert.is(order[0], 'written');
+  assert.match(order[1] as string, /^found word 2000[01]$/);
+});
+
+searching('a pause in writing is used to index', async () => {
+  const file = newFile();
+  const { store } = await open(file);
+  store.addRoom(ROOM);
+  for (let id = 1; id <= 2500; id++) store.addPost(post(id, 'word'), 1);
+  await store.saved(2500);
+  await sleep(500);
+  await store.close();
+  assert.is(indexed(file), 2500);
+});
+
+searching('so is the first pause after a restart, and a deleted room’s posts go', async () => {
+  const file = newFile();
+  const { store } = await open(file);
+  store.addRoom(ROOM);
+  store.addRoom(room(2, 's'));
+  for (let id = 1; id <= 5000; id++) store.addPost(post(id, 'word'), 1 + (id % 2));
+  await store.deleteRoom(2);
+  await store.close();
+  const again = await open(file);
+  assert.is(again.store.start.lastRoom, 2);
+  await sleep(500);
+  await again.store.close();
+  assert.is(indexed(file), 2500);
+  const db = new Database(file);
+  assert.equal([db.history(2, 1), db.lastRoom()], [[], 1]);
+  db.close();
+});
+
+searching('does not wait for ever for a pause', async () => {
+  const file = newFile();
+  const { store } = await open(file);
+  store.addRoom(ROOM);
+  const until = performance.now() + 2500;
+  for (let id = 1; performance.now() < until; id++) {
+    store.addPost(post(id, 'word'), 1);
+    await sleep(10);
+  }
+  await store.close();
+  assert.ok(indexed(file) > 50);
+});
+
+searching('forgets and repeats nothing, whenever the process is killed', async () => {
+  const file = newFile();
+  const code = `
+    const { WorkerStore } = await import(${JSON.stringify(MODULE)});
+    const store = new WorkerStore({ onTrouble: console.error });
+    await store.open(${JSON.stringify(file)});
+    const room = { ...${JSON.stringify(ROOM)}, refs: new Map() };
+    const who = { id: '1.1', name: 'ann', nick: 'ann', dialect: 'lab' };
+    let id = store.start.lastPost;
+    let last = store.start.lastRoom;
+    if (last === 0) store.addRoom({ ...room, id: ++last });
+    for (let turn = 1; ; turn++) {
+      await store.makeRoom({ ...room, id: ++last, key: 'k' + last, owner: 'ann' });
+      for (let i = 0; i < 3000; i++) store.addPost({ kind: 'post', id: ++id, room: 'r', who, at: id, text: 'word' }, i % 2 ? 1 : last);
+      if (turn % 2 === 0) await store.search('word', { limit: 1 });
+      await store.deleteRoom(last);
+      process.stdout.write(turn + '\\n');
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }`;
+  for (let turns = 1; turns <= 5; turns++) await killed(code, turns, 17 * turns);
+  const { store } = await open(file);
+  await store.search('word', ANYBODY);
+  await sleep(500);
+  await store.close();
+  const db = new DatabaseSync(file);
+  const missing = 'SELECT count(*) AS n FROM posts WHERE id NOT IN (SELECT rowid FROM words)';
+  const orphans = 'SELECT count(*) AS n FROM posts WHERE room NOT IN (SELECT id FROM rooms)';
+  assert.equal([db.prepare(missing).get()?.n, db.prepare(orphans).get()?.n], [0, 0]);
+  const count = Number(db.prepare('SELECT count(*) AS n FROM posts').get()?.n);
+  db.close();
+  assert.is(indexed(file), count);
+});
+
+searching('an index that can’t be written stops nothing else, and is tried again', async () => {
+  const file = newFile();
+  await (await open(file)).store.close();
+  const structure = setStructure(file, Buffer.alloc(40, 0xff));
+  const { store, troubles } = await open(file);
+  store.addRoom(ROOM);
+  store.addPost(post(1, 'word'), 1);
+  assert.is(await refusal(store.search('word', ANYBODY)), 'not-saved');
+  await sleep(200);
+  store.addPost(post(2, 'word'), 1);
+  await store.saved(2);
+  assert.equal(texts(await store.history(ROOM, 9)), ['word', 'word']);
+  await store.close();
+  assert.equal(troubles, []);
+  setStructure(file, structure);
+  const again = await open(file);
+  assert.equal(said(await again.store.search('word', ANYBODY)), ['word', 'word']);
+});
+
+/** Writes the one record that FTS5 can't do without; returns what was there. */
+function setStructure(file: string, record: Uint8Array): Uint8Array {
+  const db = new DatabaseSync(file, { defensive: false });
+  const before = db.prepare('SELECT block FROM words_data WHERE id = 10').get()?.block;
+  db.prepare('UPDATE words_data SET block = ? WHERE id = 10').run(record);
+  db.close();
+  return before as Uint8Array;
+}
+
+searching('a deleted room’s posts that can’t be taken away are taken away later', async () => {
+  const file = newFile();
+  const first = await open(file);
+  first.store.addRoom(ROOM);
+  for (let id = 1; id <= 10; id++) first.store.addPost(post(id, 'word'), 1);
+  await first.store.close();
+  const setting = (sql: string) => {
+    const db = new DatabaseSync(file);
+    db.exec(sql);
+    db.close();
+  };
+  setting(`CREATE TRIGGER poison BEFORE DELETE ON posts BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
+  const { store } = await open(file);
+  await store.deleteRoom(1);
+  await sleep(200);
+  assert.equal(await store.search('word', ANYBODY), []);
+  store.addPost(post(11, 'word'), 2);
+  await store.saved(11);
+  await store.close();
+  setting('DROP TRIGGER poison');
+  const again = await open(file);
+  await sleep(200);
+  assert.is((await again.store.history(ROOM, 99)).length, 0);
+  await again.store.close();
+  assert.is(indexed(file), 1);
+});
+
+searching('a close waits for no search', async () => {
+  const { store } = await open(newFile());
+  store.addRoom(ROOM);
+  for (let id = 1; id <= 20_000; id++) store.addPost(post(id, 'word'), 1);
+  const asked = refusal(store.search('word', ANYBODY));
+  const closing = store.close();
+  const late = refusal(store.search('word', ANYBODY));
+  await closing;
+  assert.equal(await Promise.all([asked, late]), ['not-saved', 'not-saved']);
+});
+searching.run();
 
 const limits = test('store: limits');
 
@@ -334,7 +584,7 @@ troubles('rooms and numbers of groups that failed are written later, in their or
   const db = new Database(file);
   assert.equal(
     db.rooms().map(({ key, refs }) => [key, refs]),
-    [['r', [['lab', 0]]]],
+    [['r', new Map([['lab', 0]])]],
   );
   db.close();
 });
@@ -356,7 +606,8 @@ troubles('a thread that dies is told; nobody waits for ever and chat goes on', a
   assert.not(store.isFull);
   for (let id = 2; id <= 100; id++) store.addPost(post(id), 1);
   assert.is(await refusal(store.saved(100)), 'not-saved');
-  assert.is(await refusal(store.history(ROOM, 1)), 'too-fast');
+  assert.is(await refusal(store.history(ROOM, 1)), 'not-saved');
+  assert.is(await refusal(store.addAccount(ANN)), 'not-saved');
   await store.close();
 });
 
