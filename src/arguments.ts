@@ -42,6 +42,7 @@ export interface Given {
   all(option: string): readonly string[];
   /** The last one given, else the environment's. */
   one(option: string): string | undefined;
+  /** Of a switch. Throws UsageError when the environment has another word than on or off. */
   has(option: string): boolean;
 }
 
@@ -57,7 +58,8 @@ export function readCommandLine(
   for (const example of line.examples) command.example(`  ${example}`);
   cli.help((sections) => helpSections(line, sections));
   cli.version(VERSION);
-  const { args, options } = cli.parse(['', '', ...argv.map(protect)], { run: false });
+  const switches = new Map<string, boolean>();
+  const { args, options } = cli.parse(['', '', ...takeSwitches(line, argv, switches).map(protect)], { run: false });
   // cac prints the version only where no command is named
   if (options.version && !options.help && cli.matchedCommandName) cli.outputVersion();
   if (options.help || options.version) return undefined;
@@ -65,7 +67,7 @@ export function readCommandLine(
   const words = args.map(unprotect);
   checkOptions(cli, command, options);
   checkCount(words, command.args.length);
-  return given(line, words, options, env);
+  return given(line, words, options, switches, env);
 }
 
 type Section = Parameters<Exclude<Parameters<CAC['help']>[0], undefined>>[0][number];
@@ -109,10 +111,36 @@ function variable(name: string): string {
   return `PARLEY_${name.replaceAll('-', '_').toUpperCase()}`;
 }
 
+/** cac has `someName` for `--some-name`. */
+function dashed(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Notes the switches, and leaves each in a form that cac gives no word to: it would take the one behind it. */
+function takeSwitches(line: CommandLine, argv: readonly string[], found: Map<string, boolean>): string[] {
+  const names = line.options.flatMap(({ flag }) => (flag.includes('<') ? [] : [flag.replace(/^.*--/, '')]));
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  return argv.map((word, at) => {
+    const [, no, camel = '', value] = /^--(no-)?([\w-]+)(?:=(.*))?$/s.exec(word) ?? [];
+    const name = dashed(camel);
+    if (at >= end || !names.includes(name) || (no && value !== undefined)) return word;
+    found.set(name, value === undefined ? !no : readSwitch(`--${name}`, value));
+    return `--${name}=true`;
+  });
+}
+
+/** `what` is where it was said. */
+function readSwitch(what: string, value: string): boolean {
+  const word = value.trim().toLowerCase();
+  if (['1', 'true', 'yes', 'on'].includes(word)) return true;
+  if (['0', 'false', 'no', 'off', ''].includes(word)) return false;
+  throw new UsageError(`${what} ${value}: must be on or off`);
+}
+
 function checkOptions(cli: CAC, command: Command, options: Readonly<Record<string, unknown>>): void {
   for (const [name, value] of Object.entries(options)) {
     if (name === '--') continue;
-    const flag = name.length > 1 ? `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}` : `-${name}`;
+    const flag = name.length > 1 ? `--${dashed(name)}` : `-${name}`;
     const option = command.hasOption(name) ?? cli.globalCommand.hasOption(name);
     if (!option) throw new UsageError(`there is no option ${flag}`);
     if (option.required && [value].flat().some((one) => typeof one !== 'string')) {
@@ -132,11 +160,12 @@ function given(
   line: CommandLine,
   typed: readonly string[],
   options: Readonly<Record<string, unknown>>,
+  switches: ReadonlyMap<string, boolean>,
   env: Readonly<Record<string, string | undefined>>,
 ): Given {
   const all = (option: string): string[] => {
     const value = options[option.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
-    if (value !== undefined && value !== false) return [value].flat().map((one) => unprotect(String(one)));
+    if (value !== undefined) return [value].flat().map((one) => unprotect(String(one)));
     const fromEnv = env[variable(option)];
     if (fromEnv === undefined || fromEnv === '') return [];
     const repeats = line.options.find(({ flag }) => flag.includes(`--${option} `))?.repeats;
@@ -147,7 +176,7 @@ function given(
     words: [...typed, ...missing.map((word) => env[variable(word)] ?? '')],
     all,
     one: (option) => all(option).at(-1),
-    has: (option) => !['', '0', 'false', 'no', undefined].includes(all(option).at(-1)),
+    has: (option) => switches.get(option) ?? readSwitch(variable(option), env[variable(option)] ?? ''),
   };
 }
 

@@ -38,7 +38,10 @@ export class ChatLink {
   /** Said while there was no connection. */
   #waiting: Request[] = [];
   #wasConnected = false;
-  /** Connections in a row that ended without a welcome to our name. */
+  #wasWelcome = false;
+  /** The connection is gone, and that has been told. */
+  #isLost = false;
+  /** Connections in a row that ended without a welcome to our name, before there was any. */
   #refusals = 0;
   #triedSince = performance.now();
   #waitMs = FIRST_WAIT_MS;
@@ -121,7 +124,8 @@ export class ChatLink {
   #receive(reply: MenuReply): void {
     if (reply.kind === 'welcome') {
       this.#token = reply.token;
-      this.#refusals = 0;
+      this.#wasWelcome = true;
+      this.#isLost = false;
       this.#waitMs = FIRST_WAIT_MS;
       for (const resolve of this.#tokenWaiters.splice(0)) resolve(reply.token);
       const waiting = this.#waiting;
@@ -133,13 +137,16 @@ export class ChatLink {
 
   #disconnected(error: NodeJS.ErrnoException): void {
     const wasUp = this.#socket !== undefined;
-    if (wasUp && this.#hello && this.#token === undefined) this.#refusals++;
+    // what stands before a server that is away may accept, and close: that is like a refusal
+    const wasIn = this.#wasWelcome ? this.#token !== undefined : wasUp;
+    if (wasUp && this.#hello && !this.#wasWelcome) this.#refusals++;
     this.#socket = undefined;
     this.#token = undefined;
     if (this.#ended) return;
-    if (wasUp) {
+    if (wasIn) {
       this.#triedSince = performance.now();
-      this.#events.lost();
+      if (!this.#isLost) this.#events.lost();
+      this.#isLost = true;
     }
     const patienceMs = this.#wasConnected ? GIVE_UP_MS : FIRST_TRY_MS;
     const isFinal = this.#refusals >= MAX_REFUSALS || (!this.#wasConnected && error.code !== 'ECONNREFUSED');

@@ -1,6 +1,6 @@
 // Layer 3. The client's `menu` face: a line typed or a reply come in, actions out. Pure: no socket, terminal,
 // disk or clock. Its screen is fixed by the exercise that the dialect comes from, so from a pipe nothing is
-// printed besides it but what went wrong.
+// printed besides it but what went wrong, and the exit status tells whether all that was asked for has come.
 
 import { HouseError } from './errors.ts';
 import type { Face, Action as FaceAction } from './face.ts';
@@ -16,6 +16,8 @@ export type ClientRequest =
   | { readonly kind: 'message'; readonly text: string }
   | { readonly kind: 'who' }
   | { readonly kind: 'fetch'; readonly owner: string; readonly file: string }
+  /** To be answered with `givenUp`, at once. */
+  | { readonly kind: 'give-up' }
   | { readonly kind: 'exit' };
 
 type Action = FaceAction<ClientRequest>;
@@ -33,6 +35,14 @@ export type Fetched = { readonly owner: string; readonly file: string } & (
   | { readonly kind: 'failed'; readonly reason: string }
 );
 
+/** How far a file came that is not waited for. */
+export interface GivenUp {
+  readonly file: string;
+  /** What of it is kept, and where. */
+  readonly bytes: number;
+  readonly path: string | undefined;
+}
+
 /** How a file that somebody asked for has gone. */
 export interface Served {
   readonly who: string;
@@ -49,6 +59,10 @@ const WHO: Action = { kind: 'send', request: { kind: 'who' } };
 
 /** Who wants to leave before the server has answered waits no longer than this. */
 const PATIENCE_MS = 3000;
+/** What is sent to many in so short a time is told once. */
+const FOLD_MS = 1000;
+/** A shell's, for what Ctrl-C has ended. */
+const INTERRUPTED = 130;
 
 /** What the next line is. */
 type State = 'name' | 'entering' | 'option' | 'message' | 'owner' | 'file';
@@ -56,8 +70,8 @@ type State = 'name' | 'entering' | 'option' | 'message' | 'owner' | 'file';
 export class MenuFace implements Face<ClientRequest> {
   readonly prompt = '';
   readonly keepsTyped = true;
-  /** Good news is for people: a script sees the file. */
-  readonly #tellsSuccess: boolean;
+  /** Good news is for people: a script has the exit status. It does not give up, either. */
+  readonly #isPerson: boolean;
   #state: State = 'name';
   /** As asked for ... */
   #asked = '';
@@ -70,13 +84,17 @@ export class MenuFace implements Face<ClientRequest> {
   /** Files on their way, in and out. */
   #fetching = 0;
   #serving = 0;
+  /** Some file that was asked for has not come. */
+  #hasMissed = false;
+  /** Files that went out, and how often, since when; not told yet. */
+  readonly #sent = new Map<string, { times: number; since: number | undefined }>();
   #inputEnded = false;
   #isLost = false;
   #leavingSince: number | undefined;
   #isOver = false;
 
-  constructor(tellsSuccess: boolean) {
-    this.#tellsSuccess = tellsSuccess;
+  constructor(isPerson: boolean) {
+    this.#isPerson = isPerson;
   }
 
   /** Lines typed before the house has let it in wait for that. */
@@ -107,7 +125,7 @@ export class MenuFace implements Face<ClientRequest> {
     this.#inputEnded = true;
     const actions = this.#runTyped();
     const files = this.#fetching + this.#serving;
-    if (this.#isOver || files === 0 || !this.#tellsSuccess) return actions;
+    if (this.#isOver || files === 0 || !this.#isPerson) return actions;
     return [...actions, aside(`Waiting for ${files === 1 ? 'a file' : `${files} files`} on the way; Ctrl-C gives up.`)];
   }
 
@@ -135,17 +153,27 @@ export class MenuFace implements Face<ClientRequest> {
 
   /** It will not come back. */
   closed(error: string): Action[] {
-    return this.#exit({ kind: 'exit', status: 1, error });
+    return this.#exit(1, error);
   }
 
-  /** Now and then: a server that does not answer keeps nobody who has typed `x`, or ended the input. */
+  /** Ctrl-C where no line is being read. */
+  interrupted(): Action[] {
+    return this.#state === 'name' ? this.#exit(INTERRUPTED) : this.#leave(INTERRUPTED);
+  }
+
+  /** The answer to `give-up`. */
+  givenUp(files: readonly GivenUp[]): Action[] {
+    return files.map(({ file, bytes, path }) => {
+      const isKept = path !== undefined && bytes > 0;
+      const rest = isKept ? `${formatBytes(bytes)} are kept in ${printable(path)}` : 'nothing of it has come';
+      const text = `given up: ${printable(file)}, ${rest}`;
+      return this.#isPerson ? note(text) : aside(text);
+    });
+  }
+
+  /** Now and then. */
   tick(now: number): Action[] {
-    if (this.#state !== 'entering' || !(this.#inputEnded || leadsToExit(this.#typed))) {
-      this.#leavingSince = undefined;
-      return [];
-    }
-    this.#leavingSince ??= now;
-    return now - this.#leavingSince < PATIENCE_MS ? [] : this.#leave();
+    return [...this.#tellSent(now), ...this.#leaveUnheard(now)];
   }
 
   fetched(fetched: Fetched): Action[] {
@@ -153,13 +181,14 @@ export class MenuFace implements Face<ClientRequest> {
     const file = printable(fetched.file);
     const owner = printable(fetched.owner);
     if (fetched.kind === 'failed') {
+      this.#hasMissed = true;
       return [note(`${file} from ${owner}: ${printable(fetched.reason)}`), ...this.#leaveWhenDone()];
     }
     const { path, kept, bytes, ms } = fetched;
     const size = `${formatBytes(bytes)} in ${formatDuration(ms)}`;
     const before = kept === undefined ? '' : `; the one that was there is now ${printable(kept)}`;
     const text = `${file} from ${owner} is in ${printable(path)}: ${size}, its SHA-256 is right${before}`;
-    return [...(this.#tellsSuccess ? [note(text)] : []), ...this.#leaveWhenDone()];
+    return [...(this.#isPerson ? [note(text)] : []), ...this.#leaveWhenDone()];
   }
 
   serving(): void {
@@ -170,7 +199,9 @@ export class MenuFace implements Face<ClientRequest> {
     this.#serving--;
     const what = `${printable(file)} to ${printable(who) || 'a stranger'}`;
     if (trouble !== undefined) return [note(`${what}: ${printable(trouble)}`), ...this.#leaveWhenDone()];
-    return [...(this.#tellsSuccess ? [note(`${what}: sent`)] : []), ...this.#leaveWhenDone()];
+    const { times, since } = this.#sent.get(what) ?? { times: 0, since: undefined };
+    if (this.#isPerson) this.#sent.set(what, { times: times + 1, since });
+    return this.#leaveWhenDone();
   }
 
   complete(line: string): string[] {
@@ -225,7 +256,7 @@ export class MenuFace implements Face<ClientRequest> {
         this.#state = 'owner';
         return [WHO, plain('Who owns the file?')];
       case 'x':
-        return this.#leave();
+        return this.#leave(0);
       default:
         return [note(`There is no option '${printable(option)}', only ${OPTIONS.join(', ')}.`), plain(MENU)];
     }
@@ -237,17 +268,27 @@ export class MenuFace implements Face<ClientRequest> {
   }
 
   #fetch(file: string): Action[] {
-    const owner = this.#owner;
-    if (owner === '') return [note('The owner is missing.')];
-    if (nameKey(owner) === nameKey(this.#name)) return [note(`${printable(owner)} is you.`)];
-    try {
-      checkFileName(file);
-    } catch (error) {
-      if (!(error instanceof HouseError)) throw error;
-      return [note(`${printable(file)} from ${printable(owner)}: ${error.message}`)];
+    const refusal = this.#refusalOf(file);
+    if (refusal !== undefined) {
+      this.#hasMissed = true;
+      return [note(refusal)];
     }
     this.#fetching++;
-    return [{ kind: 'send', request: { kind: 'fetch', owner, file } }];
+    return [{ kind: 'send', request: { kind: 'fetch', owner: this.#owner, file } }];
+  }
+
+  /** Why nobody need be asked for it. */
+  #refusalOf(file: string): string | undefined {
+    const owner = this.#owner;
+    if (owner === '') return 'The owner is missing.';
+    if (nameKey(owner) === nameKey(this.#name)) return `${printable(owner)} is you.`;
+    try {
+      checkFileName(file);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof HouseError)) throw error;
+      return `${printable(file)} from ${printable(owner)}: ${error.message}`;
+    }
   }
 
   // --- what the server says --------------------------------------------------------------------------------
@@ -273,29 +314,64 @@ export class MenuFace implements Face<ClientRequest> {
   // --- the end ---------------------------------------------------------------------------------------------
 
   #leaveWhenDone(): Action[] {
-    const isDone = this.#typed.length === 0 && this.#fetching === 0 && this.#serving === 0;
-    if (!this.#inputEnded || !isDone || this.#isOver || this.#state === 'entering') return [];
-    return this.#state === 'name' ? this.#exit({ kind: 'exit', status: 0 }) : this.#leave();
+    const files = this.#fetching + this.#serving;
+    if (!this.isLeaving || this.#typed.length > 0 || files > 0 || this.#state === 'entering') return [];
+    return this.#state === 'name' ? this.#exit(0) : this.#leave();
   }
 
-  #leave(): Action[] {
+  /** A server that does not answer keeps nobody who has typed `x`, or ended the input. */
+  #leaveUnheard(now: number): Action[] {
+    if (this.#state !== 'entering' || !(this.#inputEnded || leadsTo('x', this.#typed))) {
+      this.#leavingSince = undefined;
+      return [];
+    }
+    this.#leavingSince ??= now;
+    if (now - this.#leavingSince < PATIENCE_MS) return [];
+    if (leadsTo('x', this.#typed)) return this.#leave(0);
+    this.#hasMissed ||= leadsTo('f', this.#typed);
+    return this.#leave();
+  }
+
+  /** `x` is at once, and always well; at the end of input the status tells a script what has become of its files. */
+  #leave(status = this.#hasMissed && !this.#isPerson ? 1 : 0): Action[] {
+    if (this.#isOver) return [];
+    const givesUp: Action[] = this.#fetching > 0 ? [{ kind: 'send', request: { kind: 'give-up' } }] : [];
     const goodbye = plain('closing your sockets...goodbye');
-    return [goodbye, { kind: 'send', request: { kind: 'exit' } }, ...this.#exit({ kind: 'exit', status: 0 })];
+    return [
+      ...this.#tellSent(),
+      ...givesUp,
+      goodbye,
+      { kind: 'send', request: { kind: 'exit' } },
+      ...this.#exit(status),
+    ];
   }
 
-  #exit(exit: Action): Action[] {
+  #exit(status: number, error?: string): Action[] {
     if (this.#isOver) return [];
     this.#isOver = true;
-    return [exit];
+    return [...this.#tellSent(), { kind: 'exit', status, ...(error === undefined ? {} : { error }) }];
+  }
+
+  /** What has waited long enough for more of the same, or all of it. */
+  #tellSent(now?: number): Action[] {
+    const actions: Action[] = [];
+    for (const [what, sent] of this.#sent) {
+      if (now !== undefined) sent.since ??= now;
+      if (now !== undefined && sent.since !== undefined && now - sent.since < FOLD_MS) continue;
+      this.#sent.delete(what);
+      actions.push(note(`${what}: sent${sent.times > 1 ? ` (${sent.times} times)` : ''}`));
+    }
+    return actions;
   }
 }
 
-/** Whether these lines, typed at the menu, choose `x` at last. */
-function leadsToExit(lines: readonly string[]): boolean {
+/** Whether these lines, typed at the menu, choose this option before they choose `x`. */
+function leadsTo(wanted: string, lines: readonly string[]): boolean {
   const taken: Readonly<Record<string, number>> = { m: 2, f: 3 };
   for (let at = 0; at < lines.length; ) {
     const option = lines[at]?.trim().toLowerCase() ?? '';
-    if (option === 'x') return true;
+    if (option === wanted) return true;
+    if (option === 'x') return false;
     at += taken[option] ?? 1;
   }
   return false;

@@ -12,12 +12,13 @@ import { PartLocks } from './part-locks.ts';
 import { type Exit, Player } from './player.ts';
 import { Sharer } from './sharer.ts';
 import { Shelf } from './shelf.ts';
-import { isTerminal } from './terminal.ts';
 import type { MenuReply } from './wire-menu.ts';
 
 const HOST = 'localhost';
 /** How often progress is drawn. */
 const DRAW_MS = 200;
+/** Of a terminal that does not tell. */
+const COLUMNS = 80;
 
 export const MENU_LINE: CommandLine = {
   name: 'parley-client',
@@ -68,7 +69,8 @@ function port(flag: string, value: string | undefined, least: number): number {
 class MenuClient {
   readonly #server: MenuClientOptions['server'];
   readonly #exit: Exit;
-  readonly #face = new MenuFace(isTerminal());
+  /** A person is who types, whatever becomes of the output. */
+  readonly #face = new MenuFace(process.stdin.isTTY === true);
   readonly #link: ChatLink;
   readonly #fetcher: Fetcher;
   readonly #sharer: Sharer;
@@ -106,6 +108,8 @@ class MenuClient {
     this.#player = new Player<ClientRequest>(this.#face, wire, (status, error) => this.#end(status, error));
     this.#play(this.#face.start());
     this.#link.connect();
+    // where lines are being read in raw mode, Ctrl-C is input; the next one ends it whatever happens
+    if (process.stdin.isTTY) process.once('SIGINT', () => this.#play(this.#face.interrupted()));
     setInterval(() => {
       const due = this.#face.tick(performance.now());
       if (due.length > 0) this.#play(due);
@@ -121,7 +125,9 @@ class MenuClient {
   #draw(): void {
     const now = performance.now();
     const transfers = [...this.#fetcher.active, ...this.#sharer.active];
-    this.#player?.status(transfers.map((progress) => progress.line(now)));
+    // the last column is the screen's own
+    const room = (process.stdout.columns || COLUMNS) - 1;
+    this.#player?.status(transfers.map((progress) => progress.line(now, room)));
   }
 
   #receive(reply: MenuReply): void {
@@ -148,6 +154,9 @@ class MenuClient {
           .fetch(request.owner, request.file)
           .then((fetched) => this.#play(this.#face.fetched(fetched)))
           .catch((error) => this.#fail(error));
+        return true;
+      case 'give-up':
+        this.#play(this.#face.givenUp(this.#fetcher.unfinished));
         return true;
       // said by the end itself
       case 'exit':

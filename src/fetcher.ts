@@ -3,7 +3,7 @@
 
 import http, { type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { clearInterval, setInterval, setTimeout } from 'node:timers';
-import type { Fetched } from './client-menu.ts';
+import type { Fetched, GivenUp } from './client-menu.ts';
 import type { Disk } from './disk.ts';
 import { HouseError } from './errors.ts';
 import {
@@ -51,7 +51,8 @@ export interface FetcherOptions {
 
 export class Fetcher {
   readonly #options: FetcherOptions;
-  readonly #active = new Set<Progress>();
+  /** With the landing, once there is one. */
+  readonly #active = new Map<Progress, { readonly file: string; readonly landing?: Landing }>();
   readonly #waiting: Array<() => void> = [];
   #running = 0;
   /** The last fetch of each name: two that land in one place come one after the other. */
@@ -61,15 +62,24 @@ export class Fetcher {
     this.#options = options;
   }
 
-  get active(): ReadonlySet<Progress> {
-    return this.#active;
+  get active(): Iterable<Progress> {
+    return this.#active.keys();
+  }
+
+  /** How far those are that are on their way; what is written stays for the next request. */
+  get unfinished(): GivenUp[] {
+    return [...this.#active.values()].map(({ file, landing }) => ({
+      file,
+      bytes: landing?.length ?? 0,
+      path: landing?.partPath,
+    }));
   }
 
   /** Never throws: what went wrong is in the answer. */
   async fetch(owner: string, file: string): Promise<Fetched> {
     const progress = new Progress(printable(`${file} from ${owner}`), performance.now());
     progress.note = 'waiting';
-    this.#active.add(progress);
+    this.#active.set(progress, { file });
     const before = this.#last.get(file);
     const work = this.#inTurn(before, () => this.#run(owner, file, progress));
     this.#last.set(file, work);
@@ -99,6 +109,7 @@ export class Fetcher {
     const { disk, directory, locks } = this.#options;
     const started = performance.now();
     const landing = await Landing.open({ disk, directory, name: file, locks, windows: process.platform === 'win32' });
+    this.#active.set(progress, { file, landing });
     try {
       const transfer = new Transfer(this.#options, landing, owner, file, progress);
       const { path, kept } = await this.#withRetries(transfer, progress);

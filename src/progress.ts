@@ -7,6 +7,8 @@ const SAMPLE_MS = 200;
 /** A rate over less than this would be noise. */
 const MIN_SPAN_MS = 500;
 const MAX_LABEL_COLUMNS = 30;
+/** What is left of a shorter one tells nothing. */
+const MIN_LABEL_COLUMNS = 4;
 /** More time left than this is a guess that helps nobody. */
 const MAX_LEFT_MS = 100 * 3_600_000;
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB'];
@@ -31,7 +33,7 @@ export class Progress {
   #samples: Sample[];
 
   constructor(label: string, now: number) {
-    this.#label = shorten(label);
+    this.#label = shorten(label, MAX_LABEL_COLUMNS);
     this.#samples = [{ at: now, done: 0 }];
   }
 
@@ -51,10 +53,16 @@ export class Progress {
     this.#forget(now);
   }
 
-  line(now: number): string {
+  /** In so many columns: what matters least is left out, and what is there is whole. */
+  line(now: number, room = Number.POSITIVE_INFINITY): string {
     const rate = this.#rate(now);
     const pace = this.note === undefined ? [`${formatBytes(rate)}/s`, ...this.#left(rate)] : [this.note];
-    return [this.#label, ...this.#share(), this.#amount(), ...pace].join(GAP);
+    const share = this.#share();
+    const fields = [...share, this.#amount(), ...pace];
+    while (fields.length > share.length && columns([this.#label, ...fields].join(GAP)) > room) fields.pop();
+    const labelRoom = room - columns(['', ...fields].join(GAP));
+    if (labelRoom < MIN_LABEL_COLUMNS) return fields.join(GAP);
+    return [shorten(this.#label, labelRoom), ...fields].join(GAP);
   }
 
   /** Bytes in a second, lately. */
@@ -115,17 +123,17 @@ export function formatDuration(ms: number): string {
 }
 
 /** Without its middle, if it is long: name's end and sender are what tells it from others. */
-function shorten(label: string): string {
+function shorten(label: string, most: number): string {
+  if (columns(label) <= most) return label;
   const chars = [...label];
-  if (columns(chars) <= MAX_LABEL_COLUMNS) return label;
   const tail: string[] = [];
-  while (columns(tail) < MAX_LABEL_COLUMNS / 2) tail.unshift(chars.pop() ?? '');
-  while (columns(chars) + columns(tail) >= MAX_LABEL_COLUMNS) chars.pop();
+  while (columns(tail) < most / 2) tail.unshift(chars.pop() ?? '');
+  while (columns(chars) + columns(tail) >= most) chars.pop();
   return `${chars.join('')}…${tail.join('')}`;
 }
 
 /** How many of them these take on a screen. */
-function columns(chars: readonly string[]): number {
+function columns(chars: Iterable<string>): number {
   let sum = 0;
   for (const char of chars) sum += /\p{M}|\p{Cf}/u.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
   return sum;

@@ -136,7 +136,7 @@ export class Relay {
     };
     const offer = await this.#orOver(this.#ticket.offered);
     const span = this.#spanOf(offer, had.have > 0);
-    if (span === 'unsatisfiable') return this.#answer(416, { 'Content-Range': `bytes */${offer.size}` }, offer);
+    if (span === 'unsatisfiable') return this.#answerNothing(offer);
     const whole = { from: 0, to: offer.size };
     const { from, to } = span === 'whole' ? whole : span;
     const head = {
@@ -167,10 +167,23 @@ export class Relay {
       'Content-Type': 'application/octet-stream',
       'Content-Disposition': 'attachment',
       'X-Content-Type-Options': 'nosniff',
+      ...this.#identity(offer),
+    };
+  }
+
+  /** Which file it is. */
+  #identity(offer: Offer): Record<string, string> {
+    return {
       'Accept-Ranges': 'bytes',
       ETag: etag(offer),
       ...(offer.sha256 === undefined ? {} : { 'Repr-Digest': writeDigest(offer.sha256) }),
     };
+  }
+
+  /** Who has all of it learns so by the digest. */
+  #answerNothing(offer: Offer): void {
+    const headers = { ...this.#identity(offer), 'Content-Range': `bytes */${offer.size}` };
+    answerLine(this.#response, 416, `there is nothing behind that byte: the file has ${offer.size} bytes`, headers);
   }
 
   #answer(status: number, head: Readonly<Record<string, string | number>>, offer: Offer): void {

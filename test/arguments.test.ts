@@ -12,6 +12,7 @@ const LINE: CommandLine = {
     { flag: '--some-name <name>', help: 'A name', shownDefault: 'nobody' },
     { flag: '--each <what>', help: 'Repeatable', repeats: true },
     { flag: '--loud', help: 'A switch' },
+    { flag: '--two-words', help: 'Another' },
   ],
   examples: ['parley-test 007'],
 };
@@ -53,20 +54,42 @@ test('that are not given are undefined, or come from the environment', () => {
   assert.is(read(['--some-name', 'x'], env).one('some-name'), 'x');
 });
 
-for (const [value, is] of [
-  ['1', true],
-  ['yes', true],
-  ['true', true],
-  ['0', false],
-  ['false', false],
-  ['no', false],
-  ['', false],
-] as const) {
-  test(`a switch that is ${JSON.stringify(value)} in the environment is ${is ? 'on' : 'off'}`, () => {
-    assert.is(read([], { PARLEY_LOUD: value }).has('loud'), is);
+const SWITCH: Array<[string, boolean]> = [
+  ...['1', 'true', 'yes', 'on', 'TRUE', 'On', ' yes '].map((value): [string, boolean] => [value, true]),
+  ...['0', 'false', 'no', 'off', 'False', 'OFF', 'No', '', ' '].map((value): [string, boolean] => [value, false]),
+];
+for (const [value, is] of SWITCH) {
+  test(`a switch that is ${JSON.stringify(value)} is ${is ? 'on' : 'off'}`, () => {
+    assert.is(read([], { PARLEY_LOUD: value }).has('loud'), is, 'in the environment');
     assert.is(read(['--loud'], { PARLEY_LOUD: value }).has('loud'), true);
+    for (const said of ['', 'on', 'off']) {
+      const given = read([`--loud=${value}`, 'word'], { PARLEY_LOUD: said });
+      assert.equal([given.has('loud'), given.words], [is, ['word']]);
+      assert.is(read([`--two-words=${value}`]).has('two-words'), is);
+    }
   });
 }
+
+for (const value of ['maybe', 'n', 'none', 'y', '2', '-1', 'offf', 'on off']) {
+  test(`a switch that is ${value} is neither on nor off`, () => {
+    const fails = (work: () => unknown, why: string) =>
+      assert.throws(work, (error: Error) => error instanceof UsageError && error.message === why);
+    fails(() => read([], { PARLEY_TWO_WORDS: value }).has('two-words'), `PARLEY_TWO_WORDS ${value}: must be on or off`);
+    fails(() => read([`--two-words=${value}`]), `--two-words ${value}: must be on or off`);
+    assert.ok(read(['--two-words'], { PARLEY_TWO_WORDS: value }).has('two-words'));
+  });
+}
+
+test('a switch takes no word that stands behind it, and the last one counts', () => {
+  for (const flag of ['--loud', '--two-words', '--twoWords']) {
+    assert.equal(read([flag, '5000']).words, ['5000'], flag);
+  }
+  const env = { PARLEY_LOUD: '1' };
+  assert.not(read(['--no-loud'], env).has('loud'));
+  assert.not(read(['--loud', '--loud=off'], env).has('loud'));
+  assert.ok(read(['--no-loud', '--loud'], env).has('loud'));
+  assert.not(read(['--', '--loud']).has('loud'));
+});
 
 test('--help prints usage, options with their defaults and examples, and is no command line', () => {
   let given: unknown = 'unset';
@@ -105,11 +128,12 @@ test('--version prints the version', () => {
 
 const BAD: Array<[string[], string]> = [
   [['--nonsense'], 'there is no option --nonsense'],
-  [['--two-words=3'], 'there is no option --two-words'],
+  [['--three-words=3'], 'there is no option --three-words'],
   [['-x'], 'there is no option -x'],
   [['--some-name'], '--some-name needs a value'],
   [['--some-name', '--loud'], '--some-name needs a value'],
   [['--each', 'a', '--each'], '--each needs a value'],
+  [['--some-name', '--two-words', 'x'], '--some-name needs a value'],
   [['a', '6000'], 'one argument too many: 6000'],
   [['a', 'b', 'c'], '2 arguments too many: b c'],
 ];

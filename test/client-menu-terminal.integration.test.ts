@@ -35,8 +35,8 @@ const FILE_BYTES = 30_000_000;
 const test = suite('parley-client -l -p on a terminal');
 const test_ = hasTerminals() ? limited(test) : (name: string) => test.skip(`${name} (needs python3)`);
 
-function openTerminal(server: Server, cwd = temporaryDirectory(), env: Record<string, string> = {}): Terminal {
-  return new Terminal([...clientCommand(), '-l', '0', '-p', String(server.tcp)], cwd, env);
+function openTerminal(server: Server, cwd = temporaryDirectory(), env = {}, size = [24, 120]): Terminal {
+  return new Terminal([...clientCommand(), '-l', '0', '-p', String(server.tcp)], cwd, env, size);
 }
 
 /** One that has entered. */
@@ -71,6 +71,26 @@ async function enterOwner({ server, watcher }: House, name: string): Promise<Cli
   await heard(watcher, `${name} has joined this chatroom.`);
   await owner.expect(/.welcome[^\n]+\n/);
   return owner;
+}
+
+/** With a third of a file from eve, of which the rest does not come. */
+async function openFetching(house: House, directory: string, env = {}, size = [24, 120]): Promise<Terminal> {
+  const eve = await enterOwner(house, 'eve');
+  const ann = openTerminal(house.server, directory, env, size);
+  await ann.program.printed(/name\?/);
+  ann.type('ann\r');
+  await ann.program.printed(/e\(X\)it/);
+  ann.type('f\reve\rbig.bin\r');
+  const [, ticket = ''] = (await eve.expect(/.want\t[^\n]+\n/)).split('\t');
+  eve.send(`offer\t${ticket}\t${FILE_BYTES}\tv1\t${'0'.repeat(64)}\tother\n`);
+  await eve.expect(/.push\t[^\n]+\n/);
+  const put = http.request({ port: house.server.tcp, method: 'PUT', path: `/relay/${ticket}`, agent: false });
+  put.setHeader('Content-Length', FILE_BYTES);
+  put.on('error', () => {});
+  put.write(Buffer.alloc(FILE_BYTES / 3));
+  const part = path.join(directory, 'big.bin.part');
+  await eventually(() => (fs.existsSync(part) && fs.statSync(part).size > 8e6) || undefined, 'no part');
+  return ann;
 }
 
 // --- what is typed ---------------------------------------------------------------------------------------
@@ -306,6 +326,41 @@ test_('a file that is there already is kept, and the line says where', async () 
   await ann.endsWith(...MENU, /^a\.txt from ben is in \S*a\.txt: 3 B in 0:00, .*SHA-256.*a\.txt\.~1~$/, '|');
 });
 
+for (const [what, env, words] of [
+  ['a dumb terminal', { TERM: 'dumb' }, (command: string[]) => command],
+  [
+    'a terminal whose output goes through a pipe',
+    {},
+    (command: string[]) => ['sh', '-c', '"$0" "$@" | cat', ...command],
+  ],
+] as const) {
+  test_(`who types at ${what} is told that a file has come, and gone`, async () => {
+    const { server } = await openHouse();
+    const [theirs, ours] = [temporaryDirectory(), temporaryDirectory()];
+    fs.writeFileSync(path.join(theirs, 'a.txt'), 'new');
+    const people = [
+      ['ben', theirs],
+      ['ann', ours],
+    ] as const;
+    const [ben, ann] = people.map(([, cwd]) => {
+      const command = words([...clientCommand(), '-l', '0', '-p', String(server.tcp)]);
+      return new Terminal(command, cwd, env);
+    }) as [Terminal, Terminal];
+    ben.type('ben\r');
+    await ben.program.printed(/e\(X\)it/);
+    ann.type('ann\r');
+    await ann.program.printed(/e\(X\)it/);
+    ann.type('f\rben\ra.txt\r');
+    await ann.program.printed(/a\.txt from ben is in \S*a\.txt: 3 B in 0:00, .*SHA-256/);
+    await ben.program.printed(/a\.txt to ann: sent/);
+  });
+}
+
+test_('in a narrow window the percentage stays', async () => {
+  const ann = await openFetching(await openHouse(), temporaryDirectory(), {}, [24, 20]);
+  await ann.endsWith('big.b…om eve   33 %', '|');
+});
+
 // --- colours ---------------------------------------------------------------------------------------------
 
 for (const [what, env, coloured] of [
@@ -379,28 +434,36 @@ test_('Ctrl-C leaves what was begun standing', async () => {
   await ann.endsWith('Enter your message:', 'half a line', GOODBYE, '|');
 });
 
+const GIVEN_UP = /^given up: big\.bin, (?:[89]\.\d|10\.0) MB are kept in big\.bin\.part$/;
+
 test_('Ctrl-C waits for a file on its way, the next one gives it up', async () => {
-  const house = await openHouse();
-  const eve = await enterOwner(house, 'eve');
-  const ann = await open(house.server);
-  ann.type('f\reve\rbig.bin\r');
-  await eve.expect(/.want\t[^\n]+\n/);
+  const ann = await openFetching(await openHouse(), temporaryDirectory());
   ann.type(CTRL_C);
   await ann.endsWith(/Ctrl-C gives up/, /^big\.bin from eve/, '|');
   ann.type(CTRL_C);
-  await ann.program.exit();
+  assert.is((await ann.program.exit()).status, 130);
+  await ann.endsWith(/Ctrl-C gives up/, GIVEN_UP, GOODBYE, '|');
 });
 
-test_('x ends at once, with a file on its way too', async () => {
-  const house = await openHouse();
-  const eve = await enterOwner(house, 'eve');
-  const ann = await open(house.server);
-  ann.type('f\reve\rbig.bin\r');
-  await eve.expect(/.want\t[^\n]+\n/);
+test_('x ends at once, with a file on its way too, and says what is kept of it', async () => {
+  const ann = await openFetching(await openHouse(), temporaryDirectory());
+  await ann.endsWith(...MENU, /^big\.bin from eve/, '|');
   ann.type('x\r');
   assert.is((await ann.program.exit(2000)).status, 0);
-  await ann.endsWith(...MENU, 'x', GOODBYE, '|');
+  await ann.endsWith(...MENU, 'x', GIVEN_UP, GOODBYE, '|');
 });
+
+for (const [what, typed, status] of [
+  ['x', 'x\r', 0],
+  ['Ctrl-C', CTRL_C, 130],
+] as const) {
+  test_(`${what} on a dumb terminal gives up too`, async () => {
+    const ann = await openFetching(await openHouse(), temporaryDirectory(), { TERM: 'dumb' });
+    ann.type(typed);
+    assert.is((await ann.program.exit(2000)).status, status);
+    assert.match(ann.program.stdout, /given up: big\.bin, .* MB are kept in big\.bin\.part\r\nclosing your sockets/);
+  });
+}
 
 test_('a server that is killed and started again leaves what is typed whole', async () => {
   const server = await start();

@@ -202,9 +202,10 @@ test_('end of input waits for a file on its way', async () => {
 test_('takes upper case, and blanks around an option', async () => {
   const server = await start();
   const ben = await open(server.tcp, 'ben');
-  const { stdout } = await script(server.tcp, 'ann\nM\n X and m \n m \ntwo\nF\nben\nnone\nX\n');
+  const { status, stdout } = await script(server.tcp, 'ann\nM\n X and m \n m \ntwo\nF\nben\nnone\nX\n');
   await ben.printed(/^ann: {2}X and m \nann: two\n/m);
   assert.is(stdout.replace(/^none from ben: .*\n/m, ''), NAME + MENU + MESSAGE + MESSAGE + FILE + GOODBYE);
+  assert.is(status, 0);
 });
 
 test_('an unknown option is told in one line, then the menu again', async () => {
@@ -323,24 +324,52 @@ test_('a file that can not be had is told in one line, and the client lives on',
     assert.ok(file === '' || owner === '' || owner.toLowerCase() === 'ann' || told.includes(owner), told);
   }
   assert.equal(fs.readdirSync(ours), []);
-  ann.type('x\n');
-  assert.is((await ann.exit(END_MS)).status, 0);
+  ann.endInput();
+  assert.is((await ann.exit(END_MS)).status, 1, 'something has not come');
   assert.is(ann.stderr, '');
 });
 
-test_('x while a file is on its way ends at once', async () => {
+test_('the end of input right behind a request waits for the file', async () => {
   const server = await start();
-  const watcher = await watchMain(server);
-  const ann = await open(server.tcp, 'ann');
-  const eve = await Client.connect(server.tcp); // never answers
-  eve.send('eve\t0\n');
-  await heard(watcher, 'eve has joined this chatroom.');
-  ann.type('f\neve\nx.txt\n');
-  await eve.expect(/[\s\S]*want\t[^\n]+\n/);
-  ann.type('x\n');
-  assert.is((await ann.exit(END_MS)).status, 0);
-  assert.ok(ann.stdout.endsWith(MENU + GOODBYE));
+  const [theirs, ours] = [temporaryDirectory(), temporaryDirectory()];
+  const bytes = randomBytes(8_000_000);
+  fs.writeFileSync(path.join(theirs, 'big.bin'), bytes);
+  const ben = await open(server.tcp, 'ben', { args: ['--dir', theirs] });
+  const ann = startMenu(server.tcp, { args: ['--dir', ours] });
+  ann.type('ann\nf\nben\nbig.bin\n');
+  ann.endInput();
+  const { status } = await ann.exit();
+  const { stdout, stderr } = ann;
+  assert.equal({ status, stdout, stderr }, { status: 0, stdout: NAME + MENU + FILE + GOODBYE, stderr: '' });
+  assert.ok(fs.readFileSync(path.join(ours, 'big.bin')).equals(bytes));
+  assert.is(ben.stdout, NAME + MENU);
 });
+
+for (const [what, ends, status] of [
+  ['x', (client: Program) => client.type('x\nm\nnever said\n'), 0],
+  ['the end of input', (client: Program) => client.endInput(), 1],
+] as const) {
+  test_(`${what} behind a file that does not come ends with ${status}`, async () => {
+    const server = await start();
+    const watcher = await watchMain(server);
+    const eve = await Client.connect(server.tcp); // answers late
+    eve.send('eve\t0\n');
+    await heard(watcher, 'eve has joined this chatroom.');
+    const ann = await open(server.tcp, 'ann');
+    ann.type('f\neve\nx.txt\n');
+    const [, ticket = ''] = /want\t([^\t]+)\t[^\n]+\n$/.exec(await eve.expect(/[\s\S]*want\t[^\n]+\n/)) ?? [];
+    ends(ann);
+    if (status === 1) {
+      await pause(300);
+      assert.ok(ann.running, 'it waits');
+      eve.send(`no\t${ticket}\t404\tthere is no x.txt\n`);
+    }
+    assert.is((await ann.exit(END_MS)).status, status);
+    const told = status === 1 ? 'x.txt from eve: there is no x.txt\n' : '';
+    assert.is(ann.stdout, `${NAME}${MENU}${FILE}${told}${GOODBYE}`);
+    assert.is(ann.stderr, status === 1 ? '' : 'given up: x.txt, nothing of it has come\n');
+  });
+}
 
 // --- names -----------------------------------------------------------------------------------------------
 
@@ -608,6 +637,76 @@ test_('a server that ends in order is waited for as well', async () => {
   const ben = await open(back.tcp, 'ben');
   ann.type('m\nhello\n');
   await ben.printed(/^ann: hello\n/m);
+});
+
+/** What accepts connections though the server is away, and closes them: a container's port, ssh -L. */
+async function startProxy(port: number): Promise<{ readonly port: number; refused: number; close(): void }> {
+  const sockets = new Set<net.Socket>();
+  const proxy = net.createServer((client) => {
+    const upstream = net.connect(port, '127.0.0.1');
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+    upstream.on('error', () => state.refused++);
+    client.pipe(upstream).pipe(client);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const close = () => {
+    proxy.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  const state = { port: (proxy.address() as net.AddressInfo).port, refused: 0, close };
+  return state;
+}
+
+for (const [what, isIn] of [
+  ['a member', true],
+  ['somebody without a name yet', false],
+] as const) {
+  test_(`behind a proxy that accepts and closes ${what} waits for the server, and is told once`, async () => {
+    const server = await start();
+    const proxy = await startProxy(server.tcp);
+    try {
+      const ann = startMenu(proxy.port);
+      if (isIn) ann.type('ann\n');
+      await ann.printed(isIn ? /e\(X\)it\n/ : /name\?\n/);
+      await pause(200); // it is connected
+      server.kill('SIGKILL');
+      await ann.logged(/server is gone/);
+      await eventually(() => proxy.refused >= 5 || undefined, 'it does not try again');
+      assert.is(ann.stderr, 'The server is gone; trying again ...\n');
+      const back = await start({ port: server.tcp, data: server.data });
+      const watcher = await watchMain(back);
+      if (isIn) await ann.logged(/server is back/);
+      ann.type(isIn ? 'm\nhello\nx\n' : 'ann\nm\nhello\nx\n');
+      await heard(watcher, 'hello');
+      assert.is((await ann.exit()).status, 0);
+      assert.is(ann.stderr, 'The server is gone; trying again ...\nThe server is back.\n');
+    } finally {
+      proxy.close();
+    }
+  });
+}
+
+test_('a server that has never let it in, and closes, is given up', async () => {
+  const closer = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', () => socket.destroy());
+  });
+  await new Promise<void>((resolve) => closer.listen(0, '127.0.0.1', resolve));
+  try {
+    const ann = startMenu((closer.address() as net.AddressInfo).port);
+    ann.type('ann\n');
+    assert.is((await ann.exit()).status, 1);
+    assert.match(ann.stderr, /^The server is gone[^\n]*\nparley-client: the server has closed the connection\n$/);
+  } finally {
+    closer.close();
+  }
 });
 
 // --- where its output goes -------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type ClientRequest, type Fetched, MenuFace } from '../src/client-menu.ts';
+import { type ClientRequest, type Fetched, MenuFace, type Served } from '../src/client-menu.ts';
 import type { Action } from '../src/face.ts';
 
 const MENU = "Enter an option ('m', 'f', 'x'):\n  (M)essage (send)\n  (F)ile (request)\n e(X)it";
 const GOODBYE = ['closing your sockets...goodbye', '-> exit', 'exit 0'];
+/** From a pipe, when a file that was asked for has not come. */
+const MISSED = ['closing your sockets...goodbye', '-> exit', 'exit 1'];
 const ARRIVED: Fetched = {
   ...{ kind: 'arrived', owner: 'bob', file: 'a.txt', path: 'here/a.txt' },
   ...{ kept: undefined, bytes: 1_500_000, ms: 3000 },
@@ -74,6 +76,12 @@ function fetching(isPerson = false): MenuFace {
   return face;
 }
 
+/** Somebody has fetched a file from here. */
+function serve(face: MenuFace, { who = 'bob', file = 'a.txt', trouble }: Partial<Served>): string[] {
+  face.serving();
+  return told(face.served({ who, file, trouble }));
+}
+
 // --- the screen --------------------------------------------------------------------------------------------
 
 const screen = suite('client-menu: the screen');
@@ -92,9 +100,11 @@ screen('the example of the exercise, letter by letter', () => {
   assert.is(out.splice(0).join(''), 'What is your name?\n');
   play(face.line('client2'));
   play(face.received(welcome('client2')));
+  const arrived = () => face.fetched({ ...ARRIVED, owner: 'client1', file: 'Ameca_splendens.jpg' });
   for (const line of ['m', 'hello!', 'f', 'client1', 'Ameca_splendens.jpg', 'm', 'another important message!', 'x']) {
     out.push(`${line}\n`);
     play(face.line(line));
+    if (line.endsWith('.jpg')) play(arrived());
   }
   const menu = `Enter an option ('m', 'f', 'x'):
   (M)essage (send)
@@ -145,6 +155,7 @@ screen('upper case and blanks around an option are taken too', () => {
     '-> fetch A.TXT of Bob',
     MENU,
   ]);
+  assert.equal(told(face.fetched(ARRIVED)), []);
   assert.equal(type(face, 'X\r'), GOODBYE);
 });
 
@@ -224,9 +235,10 @@ names('lines typed before the welcome wait for it', () => {
     'Which file do you want?',
     '-> fetch a.txt of bob',
     MENU,
+    '-> give-up',
     ...GOODBYE,
   ]);
-  assert.equal(type(face, 'm', 'x'), [], 'after the end nothing comes any more');
+  assert.equal(type(face, 'm', 'x'), [], 'behind x nothing is taken any more');
 });
 
 names('a TAB in it does not make two fields of it', () => {
@@ -282,7 +294,8 @@ files('the menu comes at once, the file behind it', () => {
     MENU,
   ]);
   assert.equal(told(face.fetched(ARRIVED)), [], 'a script sees the file');
-  assert.equal(type(face, 'x'), GOODBYE, 'the other one is not waited for');
+  assert.equal(told(face.fetched({ ...ARRIVED, owner: 'carol', file: 'b c.txt' })), []);
+  assert.equal(type(face, 'x'), GOODBYE);
 });
 
 files('a person is told that one has arrived, where it is, and what became of the one before', () => {
@@ -308,7 +321,7 @@ for (const name of ['', '.', '..', '.profile', 'a/b', '/etc/passwd', '../a', 'a\
     assert.match(said, / from bob: /);
     assert.not(said.includes('\x1b') || said.includes('\n'));
     assert.equal(rest, [MENU]);
-    assert.equal(told(face.inputEnded()), GOODBYE, 'nothing is on its way');
+    assert.equal(told(face.inputEnded()), MISSED, 'nothing is on its way');
   });
 }
 
@@ -352,24 +365,41 @@ files('Tab completes owners, only where an owner is asked for', () => {
   assert.equal(face.complete('b'), []);
 });
 
-files('that others fetch are told to a person, and to all when they do not get there', () => {
-  for (const isPerson of [false, true]) {
-    const face = entered(isPerson);
-    for (const [who, shown] of [
-      ['bob', 'bob'],
-      ['', 'a stranger'],
-    ] as const) {
-      face.serving();
-      assert.equal(
-        told(face.served({ who, file: 'a.txt', trouble: undefined })),
-        isPerson ? [`a.txt to ${shown}: sent`] : [],
-      );
-      face.serving();
-      assert.equal(told(face.served({ who, file: 'a.txt', trouble: 'they have broken off' })), [
-        `a.txt to ${shown}: they have broken off`,
-      ]);
+for (const [who, shown] of [
+  ['bob', 'bob'],
+  ['', 'a stranger'],
+] as const) {
+  files(`that ${shown} fetches is told to a person, and to all when it does not get there`, () => {
+    for (const isPerson of [false, true]) {
+      const face = entered(isPerson);
+      assert.equal(serve(face, { who }), []);
+      assert.equal([...told(face.tick(0)), ...told(face.tick(999))], []);
+      assert.equal(told(face.tick(1000)), isPerson ? [`a.txt to ${shown}: sent`] : []);
+      assert.equal(told(face.tick(9000)), [], 'told once');
+      const trouble = 'they have broken off';
+      assert.equal(serve(face, { who, trouble }), [`a.txt to ${shown}: they have broken off`]);
     }
+  });
+}
+
+files('what is sent again and again within a second is told once', () => {
+  const face = entered(true);
+  for (let times = 0; times < 50; times++) {
+    serve(face, { who: '' });
+    assert.equal(told(face.tick(5000 + times)), []);
   }
+  serve(face, { who: '', file: 'b.txt' });
+  assert.equal(told(face.tick(6000)), ['a.txt to a stranger: sent (50 times)']);
+  serve(face, { who: '' });
+  assert.equal(told(face.tick(6999)), []);
+  assert.equal(told(face.tick(7000)), ['b.txt to a stranger: sent']);
+  assert.equal(type(face, 'x'), ['a.txt to a stranger: sent', ...GOODBYE], 'at the end at the latest');
+});
+
+files('what was sent is told before an end that nobody chose', () => {
+  const face = entered(true);
+  serve(face, {});
+  assert.equal(told(face.closed('no server')), ['a.txt to bob: sent', 'exit 1 no server']);
 });
 
 files('the arrow keys bring back what was typed, but not the letters of the menu', () => {
@@ -397,14 +427,80 @@ for (const lines of [[], ['m'], ['f'], ['f', 'bob'], ['m', 'hi'], ['?']]) {
   });
 }
 
-ends('x ends at once, whatever is on its way', () => {
-  const face = fetching();
+ends('x of a person ends at once, and what is given up is told', () => {
+  const face = fetching(true);
   face.serving();
-  assert.equal(type(face, 'x'), GOODBYE);
+  assert.equal(type(face, 'x'), ['-> give-up', ...GOODBYE]);
   assert.equal(told(face.inputEnded()), []);
-  assert.equal(told(face.fetched(ARRIVED)), []);
+  assert.equal(told(face.interrupted()), []);
   assert.equal(told(face.served({ who: 'bob', file: 'a', trouble: undefined })), []);
   assert.equal(told(face.closed('gone')), [], 'once only');
+});
+
+ends('what is given up is a line for each file, with what is kept of it', () => {
+  const files = [
+    { file: 'big.bin', bytes: 12_345_678, path: 'here/big.bin.part' },
+    { file: 'empty', bytes: 0, path: 'here/empty.part' },
+    { file: 'wait\x1bing', bytes: 0, path: undefined },
+  ];
+  assert.equal(told(fetching(true).givenUp(files)), [
+    'given up: big.bin, 12.3 MB are kept in here/big.bin.part',
+    'given up: empty, nothing of it has come',
+    'given up: wait\ufffding, nothing of it has come',
+  ]);
+});
+
+ends('x from a pipe ends at once too, and well; what is given up is not among the lines that a script reads', () => {
+  const face = fetching();
+  face.serving();
+  assert.equal(type(face, 'x'), ['-> give-up', ...GOODBYE]);
+  const files = [{ file: 'big.bin', bytes: 12_345_678, path: 'big.bin.part' }];
+  assert.equal(told(fetching().givenUp(files)), ['(given up: big.bin, 12.3 MB are kept in big.bin.part)']);
+  const failed = fetching();
+  failed.fetched(FAILED);
+  assert.equal(type(failed, 'x'), GOODBYE);
+});
+
+ends('at the end of input from a pipe the status is 1 when a file that was asked for has not come', () => {
+  const failed = fetching();
+  failed.fetched(FAILED);
+  assert.equal(told(failed.inputEnded()), MISSED);
+  const later = fetching();
+  assert.equal(told(later.inputEnded()), []);
+  assert.equal(told(later.fetched(FAILED)), ['a.txt from bob: there is no a.txt', ...MISSED]);
+  for (const [owner, file] of [
+    ['', 'a.txt'],
+    ['ann', 'a.txt'],
+    ['bob', '../a.txt'],
+  ] as const) {
+    const refused = entered();
+    type(refused, 'f', owner, file);
+    assert.equal(told(refused.inputEnded()), MISSED);
+  }
+  const person = fetching(true);
+  person.fetched(FAILED);
+  assert.equal(told(person.inputEnded()), GOODBYE);
+});
+
+ends('a file that a server which does not answer was never asked for has not come either', () => {
+  for (const [lines, status] of [
+    [['f', 'bob', 'a.txt'], 1],
+    [['f', 'bob', 'a.txt', 'x'], 0],
+    [['m', 'f', 'x', 'f'], 0],
+  ] as const) {
+    const face = naming();
+    type(face, ...lines);
+    face.inputEnded();
+    face.tick(0);
+    assert.is(told(face.tick(3000)).at(-1), `exit ${status}`);
+  }
+});
+
+ends('Ctrl-C where no line is read gives up what is on its way', () => {
+  const face = fetching(true);
+  face.inputEnded();
+  assert.equal(told(face.interrupted()), ['-> give-up', ...GOODBYE.slice(0, 2), 'exit 130']);
+  assert.equal(told(new MenuFace(true).interrupted()), ['exit 130']);
 });
 
 ends('the end of input waits for files on their way, in and out', () => {
@@ -417,7 +513,7 @@ ends('the end of input waits for files on their way, in and out', () => {
   face.serving();
   assert.equal(told(face.served({ who: 'bob', file: 'c.txt', trouble: undefined })), []);
   assert.equal(told(face.fetched(FAILED)), ['a.txt from bob: there is no a.txt']);
-  assert.equal(told(face.served({ who: 'bob', file: 'c.txt', trouble: 'cut' })), ['c.txt to bob: cut', ...GOODBYE]);
+  assert.equal(told(face.served({ who: 'bob', file: 'c.txt', trouble: 'cut' })), ['c.txt to bob: cut', ...MISSED]);
 });
 
 ends('a person is told what is waited for', () => {
@@ -531,7 +627,14 @@ for (const [what, actions] of [
   ['a name', () => naming(true).received(welcome(EVIL))],
   ['why a file has not come', () => fetching().fetched({ ...FAILED, owner: EVIL, file: EVIL, reason: EVIL })],
   ['where a file is', () => fetching(true).fetched({ ...ARRIVED, owner: EVIL, file: EVIL, path: EVIL, kept: EVIL })],
-  ['who gets a file', () => entered(true).served({ who: EVIL, file: EVIL, trouble: undefined })],
+  [
+    'who gets a file',
+    () => {
+      const face = entered(true);
+      face.served({ who: EVIL, file: EVIL, trouble: undefined });
+      return face.line('x');
+    },
+  ],
   ['why somebody did not get it', () => entered().served({ who: EVIL, file: EVIL, trouble: EVIL })],
   ['an option', () => entered().line(EVIL)],
 ] as ReadonlyArray<readonly [string, () => Action<ClientRequest>[]]>) {

@@ -140,7 +140,7 @@ test_('curl and its like: GET, HEAD, ranges, and one plain line for each error',
     ['bytes=0-99', 206, '0123456789', 'bytes 0-9/10'],
     ['bytes=1-2,4-5', 200, '0123456789', undefined],
     ['lines=1-2', 200, '0123456789', undefined],
-    ['bytes=10-', 416, '', 'bytes */10'],
+    ['bytes=10-', 416, 'there is nothing behind that byte: the file has 10 bytes\n', 'bytes */10'],
   ] as const) {
     const answer = await get({ Range: range });
     assert.equal([answer.status, answer.body, answer.headers['content-range']], [status, body, contentRange], range);

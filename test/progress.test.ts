@@ -157,4 +157,46 @@ for (const [label, shown] of [
   });
 }
 
+const NARROW: Array<[number, string]> = [
+  [60, 'pic.jpg from alice   33 %  12.0/36.0 MB  6.0 MB/s  0:04 left'],
+  [59, 'pic.jpg from alice   33 %  12.0/36.0 MB  6.0 MB/s'],
+  [49, 'pic.jpg from alice   33 %  12.0/36.0 MB  6.0 MB/s'],
+  [48, 'pic.jpg from alice   33 %  12.0/36.0 MB'],
+  [39, 'pic.jpg from alice   33 %  12.0/36.0 MB'],
+  [38, 'pic.jpg from alice   33 %'],
+  [25, 'pic.jpg from alice   33 %'],
+  [24, 'pic.jpg…rom alice   33 %'],
+  [19, 'pic.j… alice   33 %'],
+  [11, 'p…ce   33 %'],
+  [10, ' 33 %'],
+  [1, ' 33 %'],
+];
+for (const [room, line] of NARROW) {
+  test(`in ${room} columns: ${line}`, () => {
+    assert.is(transfer(36 * MB, 0, steady(0, 2000, 6 * MB)).line(2000, room), line);
+  });
+}
+
+test('in few columns a note is left out like the rate', () => {
+  const progress = transfer(36 * MB, 0, steady(0, 2000, 6 * MB));
+  progress.note = 'the connection broke; again in 4 s';
+  assert.is(progress.line(2000, 50), `${LABEL}   33 %  12.0/36.0 MB`);
+  assert.is(progress.line(2000, 30), `${LABEL}   33 %`);
+});
+
+test('fits into any width, whatever is wide in its name', () => {
+  for (const label of ['', 'a', '日本語日本語日本語 from ann', 'a日b本c語d', 'e\u0301'.repeat(40)]) {
+    const progress = new Progress(label, 0);
+    for (let room = 1; room < 100; room++) {
+      progress.total = undefined;
+      const widthOf = (line: string) => line.replace(/[\u0301]/g, '').replace(/[日本語]/g, 'xx').length;
+      assert.ok(widthOf(progress.line(0, room)) <= Math.max(room, 4), `${label} in ${room}`);
+      progress.begin(1.2e9, 999_000, 0);
+      const line = progress.line(0, room);
+      assert.ok(widthOf(line) <= Math.max(room, 5), `${line} in ${room}`);
+      assert.ok(line.includes('  0 %'));
+    }
+  }
+});
+
 test.run();
