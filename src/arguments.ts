@@ -88,7 +88,7 @@ function helpSections(line: CommandLine, sections: readonly Section[]): Section[
         ...(rows.length > 0 ? [{ title: 'Arguments', body: rows.join('\n') }] : []),
       ];
     })
-    .concat({ title: 'Environment', body: `  ${environmentHelp(line)}` });
+    .concat(line.options.length > 0 ? { title: 'Environment', body: `  ${environmentHelp(line)}` } : []);
 }
 
 function withDefault(help: string, shownDefault: string | undefined): string {

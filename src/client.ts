@@ -3,6 +3,7 @@
 import os from 'node:os';
 import { type CommandLine, type Given, readCommandLine, UsageError } from './arguments.ts';
 import { LAB_LINE, openLab } from './face-lab.ts';
+import { LOBBY_LINE, openLobby } from './face-lobby.ts';
 import { MENU_LINE, openMenu } from './face-menu.ts';
 import type { Exit } from './player.ts';
 import { VERSION } from './version.ts';
@@ -15,6 +16,7 @@ interface FaceRow {
 const FACES: Readonly<Record<string, FaceRow>> = {
   menu: { line: MENU_LINE, open: openMenu },
   lab: { line: LAB_LINE, open: openLab },
+  lobby: { line: LOBBY_LINE, open: openLobby },
 };
 
 function main(argv: readonly string[]): void {

@@ -23,6 +23,8 @@ export class Player<Request> {
   readonly #exit: Exit;
   readonly #screen: Screen;
   #paused = false;
+  /** What was sent last is more than should be sent for now. */
+  #full = false;
   #over = false;
   #patience: ReturnType<typeof setTimeout> | undefined;
 
@@ -43,11 +45,11 @@ export class Player<Request> {
 
   play(actions: readonly Action<Request>[]): void {
     if (this.#over) return;
+    this.#full = false;
     for (const action of actions) this.#perform(action);
-    const sends = actions.some(({ kind }) => kind === 'send');
-    if (this.#face.isWaiting) this.#pause();
-    else if (!sends) this.resume();
-    this.#watch(sends);
+    if (this.#face.isWaiting || this.#full) this.#pause();
+    else this.resume();
+    this.#watch(actions.some(({ kind }) => kind === 'send'));
   }
 
   /** What is going on, in lines above the one being typed. */
@@ -80,12 +82,12 @@ export class Player<Request> {
   #perform(action: Action<Request>): void {
     switch (action.kind) {
       case 'send':
-        if (!this.#wire.send(action.request)) this.#pause();
+        if (!this.#wire.send(action.request)) this.#full = true;
         return;
       case 'print':
         return this.#screen.print(action.text, action.tone, action.who);
       case 'prompt':
-        return this.#screen.setPrompt(action.text);
+        return this.#screen.setPrompt(action.text, action.style);
       case 'exit':
         this.#over = true;
         this.#screen.close();

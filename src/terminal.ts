@@ -7,7 +7,7 @@
 
 import readline from 'node:readline';
 import kleur from 'kleur';
-import type { Tone } from './face.ts';
+import type { PromptStyle, Tone } from './face.ts';
 import { printable } from './printable.ts';
 
 const MAX_STATUS_LINES = 8;
@@ -20,7 +20,7 @@ const WRAP_ON = '\x1b[?7h';
 
 export interface Screen {
   print(text: string, tone: Tone, who?: string): void;
-  setPrompt(prompt: string): void;
+  setPrompt(prompt: string, style?: PromptStyle): void;
   /** Plain text of one row each, right above the line being typed; more than fits is cut off, and counted. */
   setStatus(lines: readonly string[]): void;
   /** No lines for now; those that were read already still come. */
@@ -31,7 +31,7 @@ export interface Screen {
 
 export interface ScreenOptions {
   readonly prompt: string;
-  /** A typed line remains standing above all that follows. */
+  /** A typed line remains standing above all that follows, unless a prompt says otherwise. */
   readonly keepsTyped: boolean;
 }
 
@@ -74,7 +74,9 @@ class PipeScreen implements Screen {
     stream.write(`${text}\n`);
   }
 
-  setPrompt(): void {}
+  setPrompt(prompt: string, style: PromptStyle = {}): void {
+    if (style.piped) process.stdout.write(prompt.endsWith('\n') ? prompt : `${prompt}\n`);
+  }
 
   setStatus(): void {}
 
@@ -97,6 +99,8 @@ interface Internals {
   /** How far the cursor stands below the prompt's first row, as readline knows it. */
   prevRows: number;
   _getDisplayPos?(text: string): { readonly rows: number };
+  /** All that it shows of a line, with or without the prompt before it. */
+  _writeToOutput(text: string): void;
 }
 
 class TerminalScreen implements Screen {
@@ -104,6 +108,7 @@ class TerminalScreen implements Screen {
   readonly #keepsTyped: boolean;
   readonly #lines: readline.Interface & Internals;
   #prompt: string;
+  #style: PromptStyle = {};
   #status: readonly string[] = [];
   /** The status as it stands on the screen, each line with its newline. */
   #shown = '';
@@ -125,6 +130,7 @@ class TerminalScreen implements Screen {
       removeHistoryDuplicates: true,
       completer: (line: string) => [this.#complete(line), line],
     }) as readline.Interface & Internals;
+    this.#hideSecrets();
     this.#lines.on('history', (history) => {
       if (!events.remembers(history[0] ?? '')) history.shift();
     });
@@ -144,9 +150,12 @@ class TerminalScreen implements Screen {
     this.#above(() => process.stdout.write(`${colour(text, tone, who)}\n`));
   }
 
-  setPrompt(prompt: string): void {
+  setPrompt(prompt: string, style: PromptStyle = {}): void {
+    const isSame = prompt === this.#prompt && style.secret === this.#style.secret;
     this.#prompt = prompt;
-    this.#redraw();
+    this.#style = style;
+    if (style.clears) this.#above(() => this.#scrollAway());
+    else if (!isSame) this.#redraw();
   }
 
   setStatus(lines: readonly string[]): void {
@@ -173,7 +182,7 @@ class TerminalScreen implements Screen {
   #entered(text: string): void {
     this.#eraseFrom(this.#rowsOf(this.#lines.getPrompt() + text) + 1);
     this.#lifted = true;
-    if (this.#keepsTyped) process.stdout.write(`${this.#prompt}${text}\n`);
+    if (this.#style.keepsTyped ?? this.#keepsTyped) process.stdout.write(`${this.#prompt}${this.#shownAs(text)}\n`);
     this.#events.line(text);
     this.#show();
   }
@@ -185,7 +194,7 @@ class TerminalScreen implements Screen {
     this.#lifted = true;
     this.#typing = false;
     process.stdin.off('keypress', this.#keyPressed);
-    process.stdout.write(`${this.#prompt}${this.#lines.line}\n`);
+    process.stdout.write(`${this.#prompt}${this.#shownAs(this.#lines.line)}\n`);
     this.#events.ended();
     this.#show();
   }
@@ -198,6 +207,22 @@ class TerminalScreen implements Screen {
     if (found.length < 2 || (longer !== line && found.every((one) => one.startsWith(longer)))) return found;
     this.print(printable(found.map((one) => one.trim()).join('  ')), 'note');
     return [];
+  }
+
+  /** Readline goes on counting what was typed, so something stands for it. */
+  #shownAs(typed: string): string {
+    return this.#style.secret ? '*'.repeat(typed.length) : typed;
+  }
+
+  #hideSecrets(): void {
+    const write = this.#lines._writeToOutput;
+    this.#lines._writeToOutput = (text) => {
+      const prompt = this.#lines.getPrompt();
+      const before = text.startsWith(prompt) ? prompt : '';
+      const typed = text.slice(before.length);
+      // blanks alone are readline's own, to get to the next row
+      write.call(this.#lines, typed.trim() === '' ? text : before + this.#shownAs(typed));
+    };
   }
 
   // --- status and prompt, the last rows on the screen -------------------------------------------------------
@@ -242,6 +267,16 @@ class TerminalScreen implements Screen {
     readline.moveCursor(process.stdout, 0, -rowsUp);
     readline.cursorTo(process.stdout, 0);
     readline.clearScreenDown(process.stdout);
+  }
+
+  /**
+   * All rows above the cursor's go out at the top, where they can be scrolled back to. The first row stays empty:
+   * what is erased from there on tmux takes for a screen that is cleared, and keeps it among the others.
+   */
+  #scrollAway(): void {
+    const rows = process.stdout.rows || ROWS;
+    process.stdout.write('\n'.repeat(rows - 1));
+    this.#eraseFrom(Math.max(0, rows - 2));
   }
 
   /** From the row of the cursor on. */
@@ -293,6 +328,10 @@ class TerminalScreen implements Screen {
 function colour(text: string, tone: Tone, who: string | undefined): string {
   if (tone === 'note' || tone === 'aside') return kleur.dim(text);
   if (tone === 'plain' || who === undefined) return text;
+  if (tone === 'signed') {
+    const at = text.lastIndexOf('\n~') + '\n~'.length;
+    return text.slice(0, at) + kleur.bold().cyan(who) + kleur.dim(text.slice(at + who.length));
+  }
   const at = text.indexOf(`${who}:`);
   return at < 0 ? text : text.slice(0, at) + kleur.bold().cyan(who) + text.slice(at + who.length);
 }
