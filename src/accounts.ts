@@ -123,8 +123,17 @@ export class Accounts {
     const hash = account?.hash ?? (await this.#decoyHash());
     const isRight = await this.#verify(password, hash);
     if (!account || !isRight) throw new HouseError('wrong-password', 'the name or the password is wrong');
-    if (this.#hasher.isOld(hash)) await this.#backbone.setHash(key, await this.#hasher.hash(password));
+    if (this.#hasher.isOld(hash)) await this.#renew(key, password);
     return { key, name: account.name };
+  }
+
+  /** What can't be kept now is tried again at the next login. */
+  async #renew(key: string, password: string): Promise<void> {
+    try {
+      await this.#backbone.setHash(key, await this.#hasher.hash(password));
+    } catch (error) {
+      if (!(error instanceof HouseError)) throw error;
+    }
   }
 
   async #verify(password: string, hash: string): Promise<boolean> {

@@ -138,8 +138,11 @@ export class LocalBackbone implements Backbone {
   }
 
   async openRoom(key: string, name: string, at: number): Promise<StoredRoom> {
-    const known = await this.findRoom(key);
-    if (known) return known;
+    do {
+      const known = (await this.findRoom(key)) ?? this.#rooms.get(key);
+      if (known) return known;
+      // somebody may have begun to make it since it was looked for
+    } while (this.#changing.has(key));
     const room = this.#newRoom(key, name, at, NO_SETTINGS);
     // it may refuse
     this.#store.addRoom(room);
@@ -153,10 +156,13 @@ export class LocalBackbone implements Backbone {
   }
 
   async makeRoom(key: string, name: string, at: number, settings: RoomSettings): Promise<StoredRoom> {
-    if (await this.findRoom(key)) throw new HouseError('name-taken', `there is a room ${name} already`);
+    do {
+      const known = (await this.findRoom(key)) ?? this.#rooms.get(key);
+      if (known) throw new HouseError('name-taken', `there is a room ${name} already`);
+    } while (this.#changing.has(key));
     const room = this.#newRoom(key, name, at, settings);
-    await this.#change(key, this.#store.makeRoom(room));
-    this.#rooms.set(key, room);
+    const kept = this.#store.makeRoom(room).then(() => void this.#rooms.set(key, room));
+    await this.#change(key, kept);
     return room;
   }
 

@@ -115,7 +115,8 @@ export class LobbyAudience implements Audience {
 
   #tell(chat: Chat): void {
     if (this.#tcpListeners > 0) for (const bytes of encodeChats(chat, MAX_FRAME_BYTES)) this.#tcp.append(bytes);
-    const group = this.#lobby.groups.of(this.room.key);
+    // somebody may have asked for the group before the room was made with a password
+    const group = this.room.isPrivate ? undefined : this.#lobby.groups.of(this.room.key);
     if (!group) return;
     for (const bytes of encodeChats(chat, MAX_DATAGRAM_BYTES)) this.#lobby.options.multicast.send(bytes, group);
   }
@@ -135,6 +136,8 @@ export class RoomSession implements Session {
   /** It is on its way in, or a request has to be done before the next one. */
   #busy = true;
   #claimed = false;
+  /** What comes can't be read any more. */
+  #broken = false;
   #inputEnded = false;
   #gone = false;
 
@@ -201,9 +204,9 @@ export class RoomSession implements Session {
     if (this.#missed.length > MAX_MISSED) this.#missed.shift();
   }
 
-  /** The room is gone. */
+  /** The room is gone. Whoever is not seated yet hears of an earlier stay of theirs. */
   putOut(): void {
-    this.#end('the room was deleted');
+    if (this.#audience) this.#end('the room was deleted');
   }
 
   #begin(audience: LobbyAudience, room: Room, posts: readonly Post[]): void {
@@ -282,12 +285,15 @@ export class RoomSession implements Session {
   }
 
   #next(): LobbyRequest | undefined {
+    if (this.#broken) return undefined;
     try {
       return this.#decoder.next();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#send({ kind: 'error', message: error.message });
-      this.#end(error.message);
+      // it ends when what came before is answered
+      this.#answers.add()({ kind: 'error', message: error.message });
+      this.#broken = true;
+      this.#inputEnded = true;
       return undefined;
     }
   }

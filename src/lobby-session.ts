@@ -5,7 +5,7 @@ import type { Login } from './accounts.ts';
 import { HouseError, ProtocolError } from './errors.ts';
 import { Lobby, type LobbyOptions, noSuchRoom, readBack, refusal } from './lobby.ts';
 import { LobbyAudience, RoomSession } from './lobby-room.ts';
-import { checkRoomName, nameKey } from './names.ts';
+import { checkRoomName, MAIN_ROOM, nameKey } from './names.ts';
 import type { Room } from './rooms.ts';
 import type { Port, Session } from './session.ts';
 import {
@@ -189,6 +189,7 @@ export class LobbySession implements Session {
     if (description.length > MAX_DESCRIPTION_CHARS) {
       throw new HouseError('too-long', `a description has at most ${MAX_DESCRIPTION_CHARS} characters`);
     }
+    if (nameKey(room.trim()) === MAIN_ROOM) throw new HouseError('not-allowed', `${MAIN_ROOM} is everybody's room`);
     const hash = password ? await accounts.hashPassword(password) : undefined;
     const made = await house.makeRoom(room, { description, owner: login.key, password: hash });
     return good(`room ${made.name} created`);

@@ -120,6 +120,8 @@ export class Somebody {
   constructor(key: string | undefined, enter: (somebody: Somebody) => Promise<Member>) {
     this.key = key;
     this.entered = enter(this);
+    // whoever waits for it is told, but may do so later
+    this.entered.catch(() => {});
   }
 
   *sessionsIn(room: Room): Iterable<RoomSession> {
@@ -154,11 +156,11 @@ export class People {
   }
 
   /** For one more connection, until `drop`: the person of an account, or a new guest. */
-  take(login: Login | undefined, guestName = `guest-${this.#nextGuest++}`): Somebody {
+  take(login: Login | undefined, guestName?: string): Somebody {
     const known = login && this.#byAccount.get(login.key);
+    const name = login?.name ?? guestName ?? `guest-${this.#nextGuest++}`;
     const somebody =
-      known ??
-      new Somebody(login?.key, (those) => this.#members.enter(login?.name ?? guestName, those, login !== undefined));
+      known ?? new Somebody(login?.key, (those) => this.#members.enter(name, those, login !== undefined));
     if (login && !known) this.#byAccount.set(login.key, somebody);
     somebody.uses++;
     return somebody;
@@ -166,11 +168,20 @@ export class People {
 
   drop(somebody: Somebody, reason: string): void {
     if (--somebody.uses > 0) return;
-    if (somebody.key !== undefined) this.#byAccount.delete(somebody.key);
     somebody.entered.then(
-      (member) => this.#members.quit(member, reason),
-      () => {},
+      (member) => {
+        // while it was on its way in another connection may have come
+        if (somebody.uses > 0) return;
+        this.#forget(somebody);
+        this.#members.quit(member, reason);
+      },
+      () => this.#forget(somebody),
     );
+  }
+
+  #forget(somebody: Somebody): void {
+    const { key } = somebody;
+    if (key !== undefined && this.#byAccount.get(key) === somebody) this.#byAccount.delete(key);
   }
 }
 

@@ -6,6 +6,7 @@ import { HouseError } from './errors.ts';
 import type { HouseEvent, Post } from './events.ts';
 import type { FileOwner, Files } from './files.ts';
 import { Members } from './members.ts';
+import { MAIN_ROOM } from './names.ts';
 import type { Offer } from './offers.ts';
 import type { Audience, House, Member, Room } from './rooms.ts';
 import type { Address, Broadcast, Port, Session } from './session.ts';
@@ -21,8 +22,6 @@ import {
   MenuRequestDecoder,
 } from './wire-menu.ts';
 
-/** The one room of dialects without rooms. */
-const ROOM = 'main';
 /** Bytes that stay without a newline for so long are a message. */
 const LULL_MS = 20;
 /** So many names a client is told for completion. */
@@ -271,7 +270,7 @@ export class MenuSession implements Session {
     const { house, files } = this.#menu.options;
     const member = await this.#menu.members.enter(name, this);
     try {
-      const room = await house.openRoom(ROOM);
+      const room = await house.openRoom(MAIN_ROOM);
       if (this.#gone) return;
       if (this.#client === 'full') {
         this.#owner = this.#ownerOf(member, listen);

@@ -16,6 +16,9 @@ const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu;
 /** Names that dialects give a meaning to: nobody wears one of them. */
 const RESERVED: ReadonlySet<string> = new Set(['server', 'all', 'root', 'me']);
 
+/** The one room of dialects without rooms: everybody's, and nobody's own. */
+export const MAIN_ROOM = 'main';
+
 /** The same for all spellings of one name: without case, width and invisible characters. */
 export function nameKey(name: string): string {
   if (name.length > MAX_WRITTEN_CHARS) return NO_NAME;

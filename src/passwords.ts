@@ -40,7 +40,7 @@ export class Passwords implements Hasher {
 
   isOld(stored: string): boolean {
     const { cost } = read(stored);
-    return cost.N !== COST.N || cost.r !== COST.r || cost.p !== COST.p;
+    return effortOf(cost) < effortOf(COST);
   }
 
   async #scrypt(password: string, salt: Buffer, length: number, cost: Cost): Promise<Buffer> {
@@ -72,6 +72,10 @@ function scrypt(password: string, salt: Buffer, length: number, options: ScryptO
   return new Promise((resolve, reject) => {
     crypto().scrypt(password, salt, length, options, (error, hash) => (error ? reject(error) : resolve(hash)));
   });
+}
+
+function effortOf({ N, r, p }: Cost): number {
+  return N * r * p;
 }
 
 function read(stored: string): { cost: Cost; salt: Buffer; hash: Buffer } {

@@ -36,8 +36,10 @@ export class Throttle {
 
   /** How many tokens there are. */
   left(key: string, now: number): number {
+    // one that is there by `wait` is there: what divides and what adds round differently
+    if (this.wait(key, now) > 0) return 0;
     const missing = Math.max(0, (this.#fullAt.get(key) ?? now) - now) / this.#everyMs;
-    return Math.max(0, Math.floor(this.#burst - missing));
+    return Math.max(1, Math.floor(this.#burst - missing));
   }
 
   /** How long until there is one. */
@@ -76,7 +78,6 @@ export class Tries {
     refuse: (waitMs: number) => never,
   ): Promise<T> {
     await this.#turn(key, refuse);
-    this.#underWay.set(key, (this.#underWay.get(key) ?? 0) + 1);
     try {
       return await work();
     } catch (error) {
@@ -90,11 +91,16 @@ export class Tries {
     }
   }
 
+  /** One more is under way when it settles. */
   async #turn(key: string, refuse: (waitMs: number) => never): Promise<void> {
     for (;;) {
       const wait = this.#throttle.wait(key, this.#now());
       if (wait > 0) refuse(wait);
-      if ((this.#underWay.get(key) ?? 0) < this.#throttle.left(key, this.#now())) return;
+      const underWay = this.#underWay.get(key) ?? 0;
+      if (underWay < this.#throttle.left(key, this.#now())) {
+        this.#underWay.set(key, underWay + 1);
+        return;
+      }
       await new Promise<void>((resolve) => {
         const waiting = this.#waiting.get(key);
         if (waiting) waiting.push(resolve);

@@ -16,6 +16,7 @@ import {
   play,
   refusal,
   say,
+  settle,
 } from './fakes.ts';
 
 const limits = suite('house: limits');
@@ -147,6 +148,171 @@ local('passes on whether a post is saved', async () => {
 local.run();
 
 const never = () => Promise.reject(new Error('not here'));
+const owned = (owner: string, password?: string) => ({ description: '', owner, password });
+const account = (key: string) => ({ key, name: key, hash: '', made: 1 });
+
+const accounts = suite('local backbone: accounts');
+
+accounts('a name of an account is for its owner, one at a time', async () => {
+  const store = new MemoryStore();
+  store.start = { ...store.start, accounts: ['ann'] };
+  const backbone = new LocalBackbone(store);
+  assert.equal([backbone.isRegistered('ann'), backbone.isRegistered('bob')], [true, false]);
+  assert.is(await backbone.claim('ann', false), 'registered');
+  assert.is(await backbone.claim('ann', true), 'ours');
+  assert.is(await backbone.claim('ann', true), 'worn');
+  assert.is(await backbone.claim('ann', false), 'registered');
+  backbone.release('ann');
+  assert.is(await backbone.claim('ann', true), 'ours');
+});
+
+accounts('are added once, and not under a name that is worn', async () => {
+  const backbone = new LocalBackbone(new MemoryStore());
+  await backbone.addAccount(account('ann'));
+  assert.is(await refusal(backbone.addAccount(account('ann'))), 'name-registered');
+  await backbone.claim('bob', false);
+  assert.is(await refusal(backbone.addAccount(account('bob'))), 'name-taken');
+  backbone.release('bob');
+  await backbone.addAccount(account('bob'));
+  assert.is((await backbone.findAccount('bob'))?.key, 'bob');
+  assert.is(await backbone.findAccount('nobody'), undefined);
+});
+
+accounts('that can’t be kept leave their names free', async () => {
+  const store = new MemoryStore();
+  const backbone = new LocalBackbone(store);
+  store.saving = 'fails';
+  assert.is(await refusal(backbone.addAccount(account('ann'))), 'not-saved');
+  assert.equal([backbone.isRegistered('ann'), await backbone.claim('ann', false)], [false, 'ours']);
+});
+
+accounts('the store is not asked for names that nobody has', async () => {
+  const store = new MemoryStore();
+  store.findAccount = never;
+  assert.is(await new LocalBackbone(store).findAccount('ann'), undefined);
+});
+accounts.run();
+
+const kept = suite('local backbone: rooms');
+
+/** How many of that key the store has been given and not been told to drop. */
+const inStore = (store: MemoryStore, key: string) =>
+  store.rooms.filter((room) => room.key === key && !store.dropped.includes(room.id)).length;
+
+kept('with an owner are there when they are kept; others wait for that', async () => {
+  const store = new MemoryStore();
+  const backbone = new LocalBackbone(store);
+  store.saving = 'held';
+  const making = backbone.makeRoom('r', 'R', 1, owned('ann', 'hash'));
+  await settle();
+  const others = Promise.all([backbone.findRoom('r'), backbone.openRoom('r', 'r', 2), backbone.findRoom('r')]);
+  const second = refusal(backbone.makeRoom('r', 'r', 2, owned('bob')));
+  await settle();
+  store.release();
+  const room = await making;
+  assert.equal([room.name, room.owner, room.password], ['R', 'ann', 'hash']);
+  for (const one of await others) assert.is(one?.id, room.id);
+  assert.equal([await second, inStore(store, 'r')], ['name-taken', 1]);
+});
+
+kept('that can’t be kept are not there', async () => {
+  const store = new MemoryStore();
+  const backbone = new LocalBackbone(store);
+  store.saving = 'fails';
+  assert.is(await refusal(backbone.makeRoom('r', 'R', 1, owned('ann'))), 'not-saved');
+  assert.is(await backbone.findRoom('r'), undefined);
+  store.saving = 'at once';
+  assert.is((await backbone.openRoom('r', 'r', 1)).owner, undefined);
+});
+
+kept('that are there already can’t be made, with an owner or without', async () => {
+  const backbone = new LocalBackbone(new MemoryStore());
+  await backbone.openRoom('a', 'a', 1);
+  await backbone.makeRoom('b', 'b', 1, owned('ann'));
+  for (const key of ['a', 'b']) assert.is(await refusal(backbone.makeRoom(key, key, 1, owned('bob'))), 'name-taken');
+});
+
+for (const resting of [0, 1]) {
+  const where = resting > 0 ? ', with rooms that rest in the store' : '';
+  const open = () => {
+    const store = new MemoryStore();
+    store.start = { ...store.start, resting };
+    return { store, backbone: new LocalBackbone(store) };
+  };
+
+  kept(`opened by two at once are one in the store too${where}`, async () => {
+    const { store, backbone } = open();
+    const [a, b] = await Promise.all([backbone.openRoom('r', 'r', 1), backbone.openRoom('r', 'R', 1)]);
+    assert.equal([a.id === b.id, inStore(store, 'r')], [true, 1]);
+  });
+
+  kept(`made by two at once are one’s${where}`, async () => {
+    const { store, backbone } = open();
+    const both = await Promise.all(
+      ['ann', 'bob'].map((owner) => refusal(backbone.makeRoom('r', 'r', 1, owned(owner)))),
+    );
+    assert.equal([both.sort(), inStore(store, 'r')], [['name-taken', 'no refusal'], 1]);
+  });
+
+  kept(`made and opened at once are one${where}`, async () => {
+    for (const isMadeFirst of [true, false]) {
+      const { store, backbone } = open();
+      const make = () => backbone.makeRoom('r', 'r', 1, owned('ann')).catch(() => undefined);
+      const first = isMadeFirst ? make() : undefined;
+      const opened = backbone.openRoom('r', 'r', 1);
+      const made = await (first ?? make());
+      assert.is(inStore(store, 'r'), 1);
+      assert.is((await opened).id, (await backbone.findRoom('r'))?.id);
+      if (made) assert.is((await opened).id, made.id);
+    }
+  });
+
+  kept(`that two wait for while they are deleted are one afterwards${where}`, async () => {
+    const { store, backbone } = open();
+    await backbone.makeRoom('r', 'r', 1, owned('ann'));
+    store.saving = 'held';
+    const deleting = backbone.deleteRoom('r', 2);
+    const both = Promise.all([backbone.openRoom('r', 'r', 3), backbone.openRoom('r', 'R', 3)]);
+    await settle();
+    store.saving = 'at once';
+    store.release();
+    await deleting;
+    const [a, b] = await both;
+    assert.equal([a.id === b.id, a.owner, inStore(store, 'r')], [true, undefined, 1]);
+  });
+}
+
+kept('that are deleted are gone at once, with what was said in them', async () => {
+  const { house, store } = openHouse();
+  const room = await house.makeRoom('r', owned('ann'));
+  const ann = await house.enter('ann', new FakeTongue(), 'exactly');
+  house.join(ann, room);
+  house.say(ann, room, 'hi');
+  store.saving = 'held';
+  const deleting = house.deleteRoom(room);
+  assert.equal([house.findRoom('r'), ann.rooms.size], [undefined, 0]);
+  store.release();
+  await deleting;
+  assert.equal(await house.history(await house.openRoom('r'), 10), []);
+});
+
+kept('whose deletion fails are there again, as they were', async () => {
+  const { house, store } = openHouse();
+  const room = await house.makeRoom('r', owned('ann', 'hash'));
+  store.saving = 'fails';
+  assert.is(await refusal(house.deleteRoom(room)), 'not-saved');
+  const again = await house.lookUp('R');
+  assert.equal([again?.settings.owner, again?.isPrivate], ['ann', true]);
+});
+
+kept('that are deleted twice at once are deleted once', async () => {
+  const { house, store } = openHouse();
+  const room = await house.makeRoom('r', owned('ann'));
+  const both = await Promise.all([refusal(house.deleteRoom(room)), refusal(house.deleteRoom(room))]);
+  assert.equal([both, store.dropped], [['no refusal', 'no-such-room'], [1]]);
+});
+kept.run();
+
 /** What the test of several nodes needs nothing of. */
 const NO_ACCOUNTS = {
   isRegistered: () => false,

@@ -5,16 +5,19 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers';
 import * as assert from 'uvu/assert';
+import { Accounts, type Hasher } from '../src/accounts.ts';
 import { type Backbone, LocalBackbone } from '../src/backbone.ts';
 import { HouseError } from '../src/errors.ts';
 import type { HouseEvent, Post } from '../src/events.ts';
 import { Files, type FilesOptions } from '../src/files.ts';
 import { Lab, type LabOptions } from '../src/lab.ts';
 import { LabTcp } from '../src/lab-session.ts';
+import type { Lobby, LobbyOptions } from '../src/lobby.ts';
+import { LobbySession, openLobby as openRealLobby } from '../src/lobby-session.ts';
 import { Menu } from '../src/menu-session.ts';
 import type { Limits, Member, Room, Tongue } from '../src/rooms.ts';
 import { House } from '../src/rooms.ts';
-import type { Address, Broadcast, DatagramPort, Port, Session } from '../src/session.ts';
+import type { Address, Broadcast, DatagramPort, Doors, Multicast, Port, Session } from '../src/session.ts';
 import type { Account, Found, SearchOptions, Store, StoredRoom } from '../src/store.ts';
 import type { StoreStart } from '../src/store-worker.ts';
 
@@ -465,4 +468,192 @@ export async function refusal(work: Promise<unknown> | (() => unknown)): Promise
     return (error as HouseError).code;
   }
   return 'no refusal';
+}
+
+// --- lobby ------------------------------------------------------------------------------------------------
+
+/** Hashes that can be read. */
+export class FakeHasher implements Hasher {
+  cost = 1;
+  hashed = 0;
+  verified = 0;
+
+  async hash(password: string): Promise<string> {
+    this.hashed++;
+    return `fake$${this.cost}$${password}`;
+  }
+
+  async verify(password: string, hash: string): Promise<boolean> {
+    this.verified++;
+    return hash.split('$').slice(2).join('$') === password;
+  }
+
+  isOld(hash: string): boolean {
+    return Number(hash.split('$')[1]) < this.cost;
+  }
+}
+
+interface FakeDoor {
+  readonly ip: string;
+  open(port: Port): Session;
+  unused(): void;
+}
+
+/** Doors that the test goes through, or closes. Their ports are 50001, 50002 … */
+export class FakeDoors implements Doors {
+  readonly waiting = new Map<number, FakeDoor>();
+  full = false;
+  #last = 50_000;
+
+  async open(ip: string, open: (port: Port) => Session, unused: () => void): Promise<number> {
+    if (this.full) {
+      unused();
+      throw new HouseError('full', 'no port is free for you');
+    }
+    this.waiting.set(++this.#last, { ip, open, unused });
+    return this.#last;
+  }
+
+  enter(number: number, port: FakePort): Session {
+    const door = this.waiting.get(number);
+    if (!door) throw new Error(`there is no door ${number}`);
+    assert.is(port.remote.ip, door.ip, 'a door is for one address');
+    this.waiting.delete(number);
+    return door.open(port);
+  }
+
+  /** Nobody came. */
+  expire(): void {
+    for (const { unused } of this.waiting.values()) unused();
+    this.waiting.clear();
+  }
+}
+
+export class FakeMulticast implements Multicast {
+  reason: string | undefined;
+  readonly sent: Datagram[] = [];
+  readonly #listening = new Map<number, FakePort[]>();
+
+  async trouble(): Promise<string | undefined> {
+    return this.reason;
+  }
+
+  send(bytes: Uint8Array, { ip, port }: Address): void {
+    this.sent.push({ to: `${ip}:${port}`, text: new TextDecoder().decode(bytes), bytes: bytes.length });
+    for (const one of this.#listening.get(port) ?? []) one.send(bytes);
+  }
+
+  listen(number: number, port: FakePort): void {
+    this.#listening.set(number, [...(this.#listening.get(number) ?? []), port]);
+  }
+
+  take(): string[] {
+    return this.sent.splice(0).map(({ text }) => text);
+  }
+}
+
+export interface TestLobby extends TestHouse {
+  readonly lobby: Lobby;
+  readonly backbone: Backbone;
+  readonly accounts: Accounts;
+  readonly hasher: FakeHasher;
+  readonly doors: FakeDoors;
+  readonly multicast: FakeMulticast;
+}
+
+export interface TestLobbyOptions extends Partial<LobbyOptions> {
+  readonly store?: MemoryStore;
+  readonly backbone?: Backbone;
+  readonly limits?: Partial<Limits>;
+}
+
+/** Everything is on the house's one clock. */
+export function openLobby(given: TestLobbyOptions = {}): TestLobby {
+  const { store = new MemoryStore(), backbone = new LocalBackbone(store), limits, ...options } = given;
+  const on = { ...openHouse(limits, backbone), store };
+  const now = () => on.clock.now;
+  const hasher = new FakeHasher();
+  const accounts = new Accounts({ backbone, hasher, wall: now, now });
+  const [doors, multicast] = [new FakeDoors(), new FakeMulticast()];
+  const lobby = openRealLobby({
+    house: on.house,
+    accounts,
+    doors,
+    multicast,
+    strictLobby: false,
+    now,
+    broadcast: () => new FakeBroadcast(),
+    ...options,
+  });
+  return { ...on, lobby, backbone, accounts, hasher, doors, multicast };
+}
+
+/** A session on a port of the test's; opened now. */
+export class LobbyClient {
+  readonly port: FakePort;
+  readonly session: Session;
+
+  constructor(on: TestLobby, door?: number, id = 'c1', ip?: string) {
+    this.port = new FakePort(id, ip);
+    this.port.opened = on.clock.now;
+    this.session = door === undefined ? new LobbySession(on.lobby, this.port) : on.doors.enter(door, this.port);
+  }
+
+  /** One frame in one segment; what it was answered. */
+  async say(type: string, payload: unknown): Promise<FrameTold[]> {
+    this.send(type, payload);
+    await settle();
+    return this.take();
+  }
+
+  send(type: string, payload: unknown): boolean {
+    return this.session.receive(new TextEncoder().encode(framed(type, JSON.stringify(payload))), 0);
+  }
+
+  /** The frames that it has got, each of them one write. */
+  take(): FrameTold[] {
+    const frames: FrameTold[] = [];
+    for (const block of this.port.blocks) {
+      const [, type = '', size, json = ''] = /^([A-Z]{4})(\d{4})(.*)$/s.exec(block) ?? assert.unreachable(block) ?? [];
+      assert.is(Number(size), json.length, 'the size is the payload’s length');
+      assert.match(json, /^[ -~]*$/, 'JSON is ASCII only');
+      frames.push([type, JSON.parse(json)]);
+    }
+    this.port.take();
+    return frames;
+  }
+
+  close(): void {
+    this.port.broken = true;
+    this.session.closed('the connection was closed');
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what tests look at
+export type FrameTold = [type: string, payload: any];
+
+function framed(type: string, json: string): string {
+  return type + String(new TextEncoder().encode(json).length).padStart(4, '0') + json;
+}
+
+/**
+ * A transcript of the lobby: a line `LGIN {…}` is a frame whose size is filled in. Client numbers from 50001 on are
+ * connections to the door of that port, those from 10000 on hear the multicast of that port; both begin with
+ * `C50001: <connect>`.
+ */
+export async function confer(on: TestLobby, script: string): Promise<void> {
+  const open = (port: FakePort): Session => {
+    const number = Number(port.id.slice(1));
+    port.opened = on.clock.now;
+    if (number > 50_000) return on.doors.enter(number, port);
+    if (number < 10_000) return new LobbySession(on.lobby, port);
+    on.multicast.listen(number, port);
+    return new LobbySession(on.lobby, new FakePort());
+  };
+  await talk(open, script, on.bugs, (text) =>
+    text.replace(/^<connect>\n/, '').replace(/^([A-Z]{4}) (\{.*\})\n/gm, (_, type: string, json: string) => {
+      if (!json.includes('…')) return framed(type, json);
+      return `${type}…${json}`;
+    }),
+  );
 }

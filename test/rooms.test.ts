@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { Member } from '../src/rooms.ts';
+import { type Member, Pass, Room } from '../src/rooms.ts';
 import { FakeTongue, openHouse, refusal, settle } from './fakes.ts';
+
+const NOWHERE = { id: 9, name: 'x', made: 1, used: false, refs: new Map(), description: '', owner: undefined };
 
 const names = suite('rooms: names');
 
@@ -123,6 +125,101 @@ rooms('are numbered from 0 in each dialect, in the order of the first use', asyn
   assert.is(house.roomByRef('lab', 2), undefined);
 });
 rooms.run();
+
+const settings = (owner: string | undefined, password?: string) => ({ description: '', owner, password });
+
+const active = suite('rooms: active');
+
+active('are those with somebody in them, in the order in which they were entered', async () => {
+  const { house } = openHouse();
+  const names = () => [...house.activeRooms].map(({ name }) => name);
+  const tongues = [new FakeTongue('a'), new FakeTongue('b')];
+  const [ann, bob] = await Promise.all(
+    tongues.map((tongue, i) => house.enter(['ann', 'bob'][i] as string, tongue, 'exactly')),
+  );
+  const [r, s] = [await house.openRoom('r'), await house.openRoom('s')];
+  assert.equal(names(), []);
+  house.join(ann as Member, s);
+  house.join(ann as Member, r);
+  house.join(bob as Member, s);
+  assert.equal(names(), ['s', 'r']);
+  house.leave(ann as Member, s, 'left');
+  assert.equal(names(), ['s', 'r'], 'bob is still there');
+  house.quit(bob as Member, 'bye');
+  assert.equal(names(), ['r']);
+  house.quit(ann as Member, 'bye');
+  assert.equal(names(), []);
+});
+active.run();
+
+const closed = suite('rooms: with a password');
+
+closed('let in who has a pass for this very room', async () => {
+  const { house } = openHouse();
+  const room = await house.makeRoom('vault', settings('ann', 'hash'));
+  const eve = await house.enter('eve', new FakeTongue(), 'exactly');
+  assert.ok(room.isPrivate);
+  assert.is(await refusal(() => house.join(eve, room)), 'room-password');
+  assert.is(
+    await refusal(() => house.join(eve, room, new Pass(new Room({ ...NOWHERE, key: 'vault', password: 'hash' })))),
+    'room-password',
+  );
+  assert.equal([room.people.size, eve.rooms.size], [0, 0]);
+  house.join(eve, room, new Pass(room));
+  assert.is(room.people.size, 1);
+});
+
+closed('are found again after they had to make place, as they were; nobody’s empty room is not', async () => {
+  const { house } = openHouse({ rooms: 2 });
+  await house.makeRoom('vault', settings('ann', 'hash'));
+  await house.openRoom('empty');
+  await house.openRoom('r');
+  await house.openRoom('s');
+  assert.equal([...house.rooms.keys()], ['r', 's']);
+  assert.is(await house.lookUp('empty'), undefined);
+  const vault = await house.lookUp(' VAULT ');
+  assert.equal([vault?.settings.owner, vault?.isPrivate], ['ann', true]);
+});
+
+closed('looking for a room makes none', async () => {
+  const { house, store } = openHouse();
+  for (const name of ['r', '', 'x'.repeat(500), 'a\nb']) assert.is(await house.lookUp(name), undefined);
+  assert.equal([house.rooms.size, store.rooms.length], [0, 0]);
+});
+closed.run();
+
+const deleted = suite('rooms: deleted');
+
+deleted('everybody in them hears that everybody has left, and is in no room', async () => {
+  const { house, bugs } = openHouse();
+  const [one, two] = [new FakeTongue('one'), new FakeTongue('two')];
+  const room = await house.makeRoom('r', settings('ann'));
+  const ref = await house.refOf(room, 'lab');
+  const [ann, bob] = [await house.enter('ann', one, 'exactly'), await house.enter('bob', two, 'exactly')];
+  for (const member of [ann, bob]) house.join(member, room);
+  one.take();
+  two.take();
+  await house.deleteRoom(room);
+  assert.equal(one.take(), ['r -ann (the room was deleted)']);
+  assert.equal(two.take(), ['r -ann (the room was deleted)', 'r -bob (the room was deleted)']);
+  assert.equal([ann.rooms.size, bob.rooms.size, house.people, room.people.size], [0, 0, 2, 0]);
+  assert.equal([house.findRoom('r'), house.roomByRef('lab', ref), [...house.activeRooms]], [undefined, undefined, []]);
+  assert.is(await refusal(() => house.join(ann, room)), 'no-such-room');
+  assert.is(await refusal(() => house.say(ann, room, 'hi')), 'not-in-room');
+  assert.equal(bugs, []);
+});
+
+deleted('a new one of that name is another', async () => {
+  const { house } = openHouse();
+  const room = await house.makeRoom('r', settings('ann', 'hash'));
+  const pass = new Pass(room);
+  await house.deleteRoom(room);
+  const again = await house.makeRoom('r', settings('bob', 'other'));
+  assert.is.not(again, room);
+  const ann = await house.enter('ann', new FakeTongue(), 'exactly');
+  assert.is(await refusal(() => house.join(ann, again, pass)), 'room-password');
+});
+deleted.run();
 
 const events = suite('rooms: events');
 
