@@ -5,7 +5,7 @@
 import type { Backbone } from './backbone.ts';
 import { HouseError } from './errors.ts';
 import { checkName, isReserved, nameKey } from './names.ts';
-import { Pass, type Room } from './rooms.ts';
+import { Pass, type Room } from './room.ts';
 import { networkOf } from './session.ts';
 import { Throttle, Tries } from './throttle.ts';
 

@@ -5,7 +5,7 @@
 import { HouseError } from './errors.ts';
 import { nameKey } from './names.ts';
 import { codeOf, type Offer, type Want } from './offers.ts';
-import type { Member } from './rooms.ts';
+import type { Member } from './room.ts';
 import type { Address } from './session.ts';
 
 /** Transfers under way, in all and for one requester. */

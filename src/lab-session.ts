@@ -6,7 +6,7 @@
 import type { HouseEvent } from './events.ts';
 import { encodeDrop, encodeFault, encodeRefusal, type Lab, refOf, type Seat, Seats, wireChat } from './lab.ts';
 import { Members } from './members.ts';
-import type { Audience, Member, Room } from './rooms.ts';
+import type { Audience, Member, Room } from './room.ts';
 import type { Broadcast, Port, Session } from './session.ts';
 import { encodeReply, type LabRequest, LabRequestDecoder } from './wire-lab.ts';
 

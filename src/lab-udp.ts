@@ -7,7 +7,7 @@ import type { HouseEvent, Post } from './events.ts';
 import { encodeFault, encodeRefusal, type Lab, LabError, MALFORMED, NOT_YOUR_ID, refOf, wireChat } from './lab.ts';
 import { UdpPeer } from './lab-udp-peer.ts';
 import { Members } from './members.ts';
-import type { Audience, Member, Room } from './rooms.ts';
+import type { Audience, Member, Room } from './room.ts';
 import type { Address, DatagramPort, DatagramSession } from './session.ts';
 import { splitText } from './wire.ts';
 import { decodeLabDatagram, encodeReply, type LabRequest, MAX_DATAGRAM_BYTES } from './wire-lab.ts';

@@ -4,7 +4,8 @@
 import { HouseError } from './errors.ts';
 import type { HouseEvent, Person } from './events.ts';
 import { nameKey } from './names.ts';
-import type { House, Member, Room } from './rooms.ts';
+import type { Member, Room } from './room.ts';
+import type { House } from './rooms.ts';
 import { type Address, type Broadcast, isLoopback } from './session.ts';
 import { encodeReply, type LabRequest } from './wire-lab.ts';
 

@@ -6,7 +6,7 @@ import type { Login } from './accounts.ts';
 import { HouseError, ProtocolError } from './errors.ts';
 import type { HouseEvent, Post } from './events.ts';
 import { chatOf, type Lobby, pastChats, readBack, refusal, type Somebody } from './lobby.ts';
-import type { Audience, Member, Pass, Room } from './rooms.ts';
+import type { Audience, Member, Pass, Room } from './room.ts';
 import type { Broadcast, Port, Session } from './session.ts';
 import {
   type Chat,

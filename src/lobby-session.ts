@@ -6,7 +6,7 @@ import { HouseError, ProtocolError } from './errors.ts';
 import { Lobby, type LobbyOptions, noSuchRoom, readBack, refusal } from './lobby.ts';
 import { LobbyAudience, RoomSession } from './lobby-room.ts';
 import { checkRoomName, MAIN_ROOM, nameKey } from './names.ts';
-import type { Room } from './rooms.ts';
+import type { Room } from './room.ts';
 import type { Port, Session } from './session.ts';
 import {
   encodeReply,

@@ -6,7 +6,8 @@ import { HouseError } from './errors.ts';
 import type { Post } from './events.ts';
 import type { LobbyAudience, RoomSession } from './lobby-room.ts';
 import { Members } from './members.ts';
-import type { House, Member, Room } from './rooms.ts';
+import type { Member, Room } from './room.ts';
+import type { House } from './rooms.ts';
 import type { Address, Broadcast, Doors, Multicast } from './session.ts';
 import { type Chat, chatTime, type LobbyReply, type LobbyRequest, splitChat } from './wire-lobby.ts';
 

@@ -1,6 +1,7 @@
 // Layer 3. The members of one dialect on this node, each with the session that speaks for it.
 
-import type { Audience, House, Member, Room, Tongue } from './rooms.ts';
+import type { Audience, Member, Room, Tongue } from './room.ts';
+import type { House } from './rooms.ts';
 
 export class Members<S> {
   readonly #house: House;

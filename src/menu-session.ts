@@ -8,7 +8,8 @@ import type { FileOwner, Files } from './files.ts';
 import { Members } from './members.ts';
 import { MAIN_ROOM } from './names.ts';
 import type { Offer } from './offers.ts';
-import type { Audience, House, Member, Room } from './rooms.ts';
+import type { Audience, Member, Room } from './room.ts';
+import type { House } from './rooms.ts';
 import type { Address, Broadcast, Port, Session } from './session.ts';
 import {
   chatLines,

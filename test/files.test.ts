@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import type { HouseCode } from '../src/errors.ts';
 import { type FileOwner, Files, type FilesOptions, type Requester, type Ticket } from '../src/files.ts';
 import { codeOf, type Offer, statusOf, type Want } from '../src/offers.ts';
-import type { House, Member } from '../src/rooms.ts';
+import type { Member } from '../src/room.ts';
+import type { House } from '../src/rooms.ts';
 import { FakeTongue, openHouse, refusal, settle } from './fakes.ts';
 
 const WANTED = { have: 0, prefix: undefined, digest: false };

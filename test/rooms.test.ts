@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Member, Pass, Room } from '../src/rooms.ts';
+import { type Member, Pass, Room } from '../src/room.ts';
 import { FakeTongue, openHouse, refusal, settle } from './fakes.ts';
 
 const NOWHERE = { id: 9, name: 'x', made: 1, used: false, refs: new Map(), description: '', owner: undefined };
