@@ -1,23 +1,29 @@
-// All benchmarks: the codec alone, the server's fan-out, its files. `npm run bench -- OPTIONS`: `--quick`, and
-// `--only PART`, where PART is `codec`, `file`, or one that fanout.ts or file.ts names.
+// All benchmarks: the codec alone, the server's fan-out, its files, its lobby. `npm run bench -- OPTIONS`: `--quick`,
+// and `--only PART`, where PART is `codec`, `file`, `lobby`, or one that fanout.ts, file.ts or lobby.ts names.
 import { runCodec } from './codec.ts';
 import { runFanout } from './fanout.ts';
 import { PARTS as FILE_PARTS, runFile } from './file.ts';
 import { cleanUpOnExit } from './harness.ts';
+import { PARTS as LOBBY_PARTS, runLobby } from './lobby.ts';
 
 cleanUpOnExit();
 const args = process.argv.slice(2);
 const only = args.includes('--only') ? args[args.indexOf('--only') + 1] : undefined;
 const isHelp = args.includes('--help');
 const isFile = FILE_PARTS.some((part) => part === only);
+const isLobby = LOBBY_PARTS.some((part) => part === only);
+/** Those of a file together. */
+const isWhole = only === 'codec' || only === 'file' || only === 'lobby';
 try {
   if (!isHelp && (only === undefined || only === 'codec')) {
     runCodec(args.includes('--quick') ? ['--quick'] : []);
     process.stdout.write('\n');
   }
-  if (isHelp || (only !== 'codec' && only !== 'file' && !isFile)) await runFanout(args);
+  if (isHelp || (!isWhole && !isFile && !isLobby)) await runFanout(args);
   if (isHelp || only === undefined || isFile) await runFile(args);
   if (only === 'file') await runFile(args.filter((arg) => arg !== '--only' && arg !== 'file'));
+  if (isHelp || only === undefined || isLobby) await runLobby(args);
+  if (only === 'lobby') await runLobby(args.filter((arg) => arg !== '--only' && arg !== 'lobby'));
 } catch (error) {
   process.stderr.write(`bench: ${(error as Error).message}; see --help\n`);
   process.exitCode = 1;

@@ -68,15 +68,15 @@ export class DoorKeeper implements Doors {
 class Door implements Sleeper {
   readonly #server: net.Server;
   readonly #until: number;
-  readonly #done: (used?: net.Socket) => void;
-  #closed = false;
+  /** Gone once it is closed: what waits in the clock's heap must not keep who came through. */
+  #done: ((used?: net.Socket) => void) | undefined;
 
   constructor(server: net.Server, until: number, ip: string, done: (used?: net.Socket) => void) {
     this.#server = server;
     this.#until = until;
     this.#done = done;
     server.on('connection', (socket) => {
-      if (!this.#closed && plainIp(socket.remoteAddress) === ip) this.close(socket);
+      if (this.#done && plainIp(socket.remoteAddress) === ip) this.close(socket);
       else socket.destroy();
     });
   }
@@ -86,14 +86,15 @@ class Door implements Sleeper {
   }
 
   deadline(): number {
-    return this.#closed ? Number.POSITIVE_INFINITY : this.#until;
+    return this.#done ? this.#until : Number.POSITIVE_INFINITY;
   }
 
   close(used?: net.Socket): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    const done = this.#done;
+    if (!done) return;
+    this.#done = undefined;
     this.#server.close();
-    this.#done(used);
+    done(used);
   }
 }
 

@@ -415,7 +415,6 @@ const port_ = limited(port);
 const NOT_BUILT: ReadonlyArray<readonly [string, string | Uint8Array, RegExp]> = [
   ['irc', 'NICK bob\r\nUSER bob 0 * :Bob\r\n', /^ERROR :[^\r\n]+\r\n$/],
   ['irc', 'CAP LS 302\r\n', /^ERROR :[^\r\n]+\r\n$/],
-  ['lobby', 'LGIN0035{"username":"a","password":"secret"}', /^ERRO\d{4}\{.*\}$/],
   ['tls', Uint8Array.of(0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03), /^$/],
 ];
 
