@@ -4,7 +4,7 @@
 
 import { HouseError } from './errors.ts';
 import type { Deleted, Draft, HouseEvent, Post } from './events.ts';
-import type { Account, Found, Store, StoredRoom } from './store.ts';
+import type { Account, Contact, Found, Mail, NewMail, Store, StoredRoom } from './store.ts';
 
 /** What became of a claim to a name. */
 export type Claim = 'ours' | 'worn' | 'registered';
@@ -63,6 +63,17 @@ export interface Backbone {
   saved(postId: number): Promise<void>;
   history(key: string, limit: number, before?: number): Promise<Post[]>;
   search(words: string, options: SearchOptions): Promise<Found[]>;
+  /** Those that are known at the start: at most the 10,000 seen last, the latest first. */
+  contacts(): Iterable<Contact>;
+  putContact(contact: Contact): void;
+  /** With its mail. */
+  dropContact(key: string): void;
+  /** Settles when it is kept, with its number; rejects when it can't be. */
+  addMail(mail: NewMail): Promise<number>;
+  /** Oldest first. */
+  mailOf(owner: string): Promise<Mail[]>;
+  /** What is kept for that one up to this number. */
+  dropMail(owner: string, upTo: number): Promise<void>;
 }
 
 /** All members are in this process. */
@@ -221,6 +232,30 @@ export class LocalBackbone implements Backbone {
 
   search(words: string, { limit, account, room }: SearchOptions): Promise<Found[]> {
     return this.#store.search(words, { limit, account, room: room === undefined ? undefined : this.#room(room).id });
+  }
+
+  contacts(): Iterable<Contact> {
+    return this.#store.start.contacts;
+  }
+
+  putContact(contact: Contact): void {
+    this.#store.putContact(contact);
+  }
+
+  dropContact(key: string): void {
+    this.#store.dropContact(key);
+  }
+
+  addMail(mail: NewMail): Promise<number> {
+    return this.#store.addMail(mail);
+  }
+
+  mailOf(owner: string): Promise<Mail[]> {
+    return this.#store.mailOf(owner);
+  }
+
+  dropMail(owner: string, upTo: number): Promise<void> {
+    return this.#store.dropMail(owner, upTo);
   }
 
   #newRoom(key: string, name: string, made: number, settings: RoomSettings): StoredRoom {

@@ -47,6 +47,25 @@ export const MIGRATIONS: readonly string[] = [
    CREATE VIRTUAL TABLE words USING fts5(
      text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2'
    );`,
+  `CREATE TABLE contacts (
+     key TEXT PRIMARY KEY,
+     name TEXT,
+     ip TEXT,
+     port INTEGER,
+     ours INTEGER,
+     online INTEGER,
+     seen INTEGER,
+     heard INTEGER
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE mail (
+     id INTEGER PRIMARY KEY,
+     owner TEXT NOT NULL,
+     sender TEXT,
+     time TEXT NOT NULL,
+     text TEXT NOT NULL,
+     at INTEGER NOT NULL
+   ) STRICT;
+   CREATE INDEX mail_by_owner ON mail (owner, id);`,
 ];
 
 /** Opens the file, or makes it; throws an Error whose message can be shown to the operator. */

@@ -4,6 +4,7 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { MIGRATIONS, migrate, openFile } from './database-file.ts';
 import { HouseError } from './errors.ts';
+import { type Contact, type ContactChange, type Mail, MailTables, type NewMail } from './mail-tables.ts';
 import { matchOf, NEWEST_MATCHES, prepareChange, WordIndex } from './word-index.ts';
 
 const MEMORY = ':memory:';
@@ -44,7 +45,8 @@ export interface Account {
 export type Change =
   | ({ readonly kind: 'room' } & NewRoom)
   | { readonly kind: 'ref'; readonly room: number; readonly dialect: string; readonly ref: number }
-  | { readonly kind: 'drop'; readonly room: number };
+  | { readonly kind: 'drop'; readonly room: number }
+  | ContactChange;
 
 /** Posts by column: cheap to hand to another thread. */
 export interface PostColumns {
@@ -92,6 +94,7 @@ export class Database {
   readonly #inMemory: boolean;
   readonly #sql: ReturnType<typeof statements>;
   readonly #words: WordIndex;
+  readonly #mail: MailTables;
   /** What a database in memory holds. */
   #held = { posts: 0, bytes: 0 };
 
@@ -104,6 +107,7 @@ export class Database {
     this.#db.exec('PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY');
     this.#sql = statements(this.#db);
     this.#words = new WordIndex(this.#db);
+    this.#mail = new MailTables(this.#db, this.#inMemory);
   }
 
   /** At most `most` rooms: those with an owner, or in which something was said; the latest, in the order they were made. */
@@ -146,6 +150,11 @@ export class Database {
       .prepare('SELECT key FROM accounts')
       .all()
       .map((row) => String(row.key));
+  }
+
+  /** Those seen last, the latest first. */
+  contacts(): Contact[] {
+    return this.#mail.contacts();
   }
 
   write({ changes, posts }: Group): void {
@@ -203,6 +212,20 @@ export class Database {
   findAccount(key: string): Account | undefined {
     const row = this.#sql.account.get(key);
     return row && { key: String(row.key), name: String(row.name), hash: String(row.hash), made: Number(row.made) };
+  }
+
+  /** The number of each in its order; undefined where its owner has too much already. */
+  addMails(mails: readonly NewMail[]): Array<number | undefined> {
+    return this.#transact(() => this.#mail.add(mails));
+  }
+
+  /** Oldest first. */
+  mailOf(owner: string): Mail[] {
+    return this.#mail.of(owner);
+  }
+
+  dropMail(owner: string, upTo: number): void {
+    this.#mail.drop(owner, upTo);
   }
 
   /** Of what `index` has seen: the newest posts that have all the words, the last of which may go on; oldest first. */
@@ -292,6 +315,9 @@ export class Database {
         return;
       case 'drop':
         this.#sql.dropRoom.run(change.room);
+        return;
+      case 'contact':
+        this.#mail.apply(change);
     }
   }
 

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { setTimeout } from 'node:timers';
 import { localIpFor, peerIp } from './addresses.ts';
 import { type Log, logBug } from './log.ts';
-import type { Address, DatagramPort } from './session.ts';
+import type { Address, DatagramPort, Mailboxes } from './session.ts';
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
 /** What would make more than this wait is thrown away: any datagram may be lost. */
@@ -20,6 +20,7 @@ export class DatagramSocket implements DatagramPort {
   /** Handed to the system and not sent yet. */
   #waitingBytes = 0;
   #closed = false;
+  #onWake: () => void = () => {};
 
   private constructor(socket: dgram.Socket, port: number, host: string, isV6: boolean, log: Log) {
     this.#socket = socket;
@@ -42,7 +43,7 @@ export class DatagramSocket implements DatagramPort {
     });
     socket.removeAllListeners('error').on('error', ({ message }) => log('warn', 'datagram socket', { error: message }));
     growBuffers(socket);
-    return new DatagramSocket(socket, port, host, isV6, log);
+    return new DatagramSocket(socket, socket.address().port, host, isV6, log);
   }
 
   onDatagram(receive: (bytes: Uint8Array, from: Address) => void): void {
@@ -53,6 +54,14 @@ export class DatagramSocket implements DatagramPort {
         this.fail(error);
       }
     });
+  }
+
+  onWake(wake: () => void): void {
+    this.#onWake = wake;
+  }
+
+  wake(): void {
+    this.#onWake();
   }
 
   localIp(remoteIp: string): string {
@@ -82,6 +91,22 @@ export class DatagramSocket implements DatagramPort {
     }
     this.#socket.close();
   }
+}
+
+/** Ports of one's own, at the address of the others. */
+export function mailboxes(host: string, log: Log): Mailboxes {
+  return {
+    async open(receive) {
+      const socket = await DatagramSocket.bind(0, host, log);
+      socket.onDatagram(receive);
+      return {
+        port: socket.number,
+        close: () => {
+          socket.close().catch((error) => socket.fail(error));
+        },
+      };
+    },
+  };
 }
 
 /** As far as the system allows. Deno allocates the whole buffer for each datagram, so not there. */

@@ -1,6 +1,8 @@
 // Layer 3. The table of dialects: what a connection or a datagram of each is handed to. A new dialect is a
 // row here, a codec and a session. Rows without `open` are known to the sniffer and not built yet.
 
+import { Datagram, type DatagramOptions } from './datagram.ts';
+import { DatagramServer } from './datagram-session.ts';
 import { Lab, type LabOptions } from './lab.ts';
 import { LabTcp } from './lab-session.ts';
 import { LabUdp } from './lab-udp.ts';
@@ -23,24 +25,25 @@ export interface Dialect {
 }
 
 /** What the dialects are handed; each takes its part. */
-export type DialectOptions = LabOptions & MenuOptions & LobbyOptions;
+export type DialectOptions = LabOptions & MenuOptions & LobbyOptions & DatagramOptions;
 
 export type DialectTable = Readonly<Record<DialectName, Dialect>>;
 
 /** Which dialects a build speaks, for `--listen` and `--help`. */
-export const BUILT: readonly DialectName[] = ['lab', 'menu', 'lobby', 'http'];
+export const BUILT: readonly DialectName[] = ['lab', 'menu', 'lobby', 'datagram', 'http'];
 
 export function dialectTable(options: DialectOptions): DialectTable {
   const lab = new Lab(options);
   const labTcp = new LabTcp(lab);
   const menu = new Menu(options);
   const lobby = openLobby(options);
+  const datagram = new Datagram(options);
   const notYet = 'This server does not speak that protocol yet.';
   return {
     lab: { name: 'lab', open: (port) => labTcp.open(port), openDatagrams: (port) => new LabUdp(lab, port) },
     menu: { name: 'menu', open: (port) => menu.open(port) },
     pipe: { name: 'pipe', farewell: `ERROR|${notYet}\n` },
-    datagram: { name: 'datagram' },
+    datagram: { name: 'datagram', openDatagrams: (port) => new DatagramServer(datagram, port) },
     lobby: { name: 'lobby', open: (port) => new LobbySession(lobby, port) },
     irc: { name: 'irc', farewell: `ERROR :${notYet}\r\n` },
     // its sockets are handed over, see http.ts

@@ -36,6 +36,18 @@ export interface Post {
   readonly stamp?: string;
 }
 
+/** What stands before a whisper where it looks like any other message. */
+export const WHISPERED = '(to you alone) ';
+
+/** Said to one person alone; `to` is that one's id. It is not kept. */
+export interface Whisper {
+  readonly kind: 'whisper';
+  readonly to: string;
+  readonly who: Person;
+  readonly at: number;
+  readonly text: string;
+}
+
 /** The server is going down; told to the members of one node. */
 export interface Closing {
   readonly kind: 'closing';

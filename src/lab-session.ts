@@ -3,8 +3,18 @@
 // which is a person of its own in the house, there as long as it is in a room. What the house has done is
 // answered when it is heard (JOINED, LEFT, the end), in the one order that everybody hears.
 
-import type { HouseEvent } from './events.ts';
-import { encodeDrop, encodeFault, encodeRefusal, type Lab, refOf, type Seat, Seats, wireChat } from './lab.ts';
+import type { HouseEvent, Whisper } from './events.ts';
+import {
+  encodeDrop,
+  encodeFault,
+  encodeRefusal,
+  type Lab,
+  refOf,
+  type Seat,
+  Seats,
+  wireChat,
+  wireWhisper,
+} from './lab.ts';
 import { Members } from './members.ts';
 import type { Audience, Member, Room } from './room.ts';
 import type { Broadcast, Port, Session } from './session.ts';
@@ -21,7 +31,12 @@ export class LabTcp {
   constructor(lab: Lab) {
     const { house, broadcast } = lab.options;
     this.lab = lab;
-    this.members = new Members(house, 'lab', (room, sessionOf) => new LabAudience(room, broadcast(), sessionOf));
+    this.members = new Members(
+      house,
+      'lab',
+      (room, sessionOf) => new LabAudience(room, broadcast(), sessionOf),
+      (session, whisper) => session.whisper(whisper),
+    );
   }
 
   open(port: Port): LabSession {
@@ -139,6 +154,13 @@ export class LabSession implements Session {
     const joinId = this.#leaving.get(ref);
     if (joinId !== undefined) this.#sendLeft(ref, joinId);
     this.#leaving.delete(ref);
+  }
+
+  whisper(whisper: Whisper): boolean {
+    const seat = this.#seats.of(whisper.to);
+    if (!seat || this.#finishing || this.#gone) return false;
+    this.port.send(encodeReply({ kind: 'chat', ref: refOf(seat.room), ...wireWhisper(whisper) }));
+    return true;
   }
 
   /** It hears no more of the room. */

@@ -3,8 +3,18 @@
 // are the identity. Every request may be repeated, because any datagram may be lost.
 
 import { HouseError } from './errors.ts';
-import type { HouseEvent, Post } from './events.ts';
-import { encodeFault, encodeRefusal, type Lab, LabError, MALFORMED, NOT_YOUR_ID, refOf, wireChat } from './lab.ts';
+import type { HouseEvent, Post, Whisper } from './events.ts';
+import {
+  encodeFault,
+  encodeRefusal,
+  type Lab,
+  LabError,
+  MALFORMED,
+  NOT_YOUR_ID,
+  refOf,
+  wireChat,
+  wireWhisper,
+} from './lab.ts';
 import { UdpPeer } from './lab-udp-peer.ts';
 import { Members } from './members.ts';
 import type { Audience, Member, Room } from './room.ts';
@@ -33,7 +43,12 @@ export class LabUdp implements DatagramSession {
     this.#lab = lab;
     this.#port = port;
     const quit = (member: Member) => this.#members.quit(member, 'left');
-    this.#members = new Members(lab.house, 'lab', (room, peerOf) => new UdpAudience(room, peerOf, quit));
+    this.#members = new Members(
+      lab.house,
+      'lab',
+      (room, peerOf) => new UdpAudience(room, peerOf, quit),
+      (peer, whisper) => tellAlone(peer, whisper),
+    );
   }
 
   receive(bytes: Uint8Array, from: Address, now: number): void {
@@ -250,7 +265,7 @@ class UdpAudience implements Audience {
   hear(event: HouseEvent): void {
     if (event.kind === 'joined') this.#answerJoin(event);
     if (event.kind === 'left') this.#peers.get(event.who.id)?.seats.delete(this.#ref);
-    const datagrams = encodeChats(this.#ref, event);
+    const datagrams = encodeChats(this.#ref, wireChat(event));
     const own = event.kind === 'post' ? event.who.id : undefined;
     for (const [id, peer] of this.#peers) {
       if (id === own) peer.heardOwn(event as Post, datagrams);
@@ -270,9 +285,15 @@ function notYours(joinId: string): LabError {
   return new LabError(NOT_YOUR_ID, `JOIN_ID ${joinId.slice(0, 20)} is not yours`);
 }
 
+function tellAlone(peer: UdpPeer, whisper: Whisper): boolean {
+  const seat = peer.seats.of(whisper.to);
+  if (!seat || peer.gone) return false;
+  for (const bytes of encodeChats(refOf(seat.room), wireWhisper(whisper))) peer.send(bytes);
+  return true;
+}
+
 /** One CHAT, or several that each fit in a datagram. */
-function encodeChats(ref: string, event: HouseEvent): Uint8Array[] {
-  const { name, text } = wireChat(event);
+function encodeChats(ref: string, { name, text }: { name: string; text: string }): Uint8Array[] {
   const whole = encodeReply({ kind: 'chat', ref, name, text });
   if (whole.length <= MAX_DATAGRAM_BYTES) return [whole];
   const around = encodeReply({ kind: 'chat', ref, name, text: '' }).length;

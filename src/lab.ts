@@ -2,7 +2,7 @@
 // and refusals, and the rooms that one client is in.
 
 import { HouseError } from './errors.ts';
-import type { HouseEvent, Person } from './events.ts';
+import { type HouseEvent, type Person, WHISPERED, type Whisper } from './events.ts';
 import { nameKey } from './names.ts';
 import type { Member, Room } from './room.ts';
 import type { House } from './rooms.ts';
@@ -101,6 +101,12 @@ export class Seats extends Map<string, Seat> {
     return undefined;
   }
 
+  /** One in which that person sits. */
+  of(id: string): Seat | undefined {
+    for (const seat of this.values()) if (seat.member.person.id === id) return seat;
+    return undefined;
+  }
+
   members(): Set<Member> {
     return new Set([...this.values()].map((seat) => seat.member));
   }
@@ -130,6 +136,11 @@ export function wireChat(event: HouseEvent): { name: string; text: string } {
     case 'closing':
       return { name: 'server', text: 'This server is going down.' };
   }
+}
+
+/** A whisper looks like a CHAT in one of the rooms. */
+export function wireWhisper({ who, text }: Whisper): { name: string; text: string } {
+  return { name: wireName(who), text: `${WHISPERED}${text}` };
 }
 
 export const MALFORMED = 1;

@@ -5,13 +5,13 @@ import net from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { Alarms } from './alarm.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
-import { DatagramSocket } from './datagrams.ts';
+import { DatagramSocket, mailboxes } from './datagrams.ts';
 import type { Dialect, DialectName, DialectTable } from './dialects.ts';
 import { DoorKeeper } from './doors.ts';
 import type { Http } from './http.ts';
 import type { Log } from './log.ts';
 import { Outbox } from './outbox.ts';
-import type { Broadcast, DatagramSession, Doors } from './session.ts';
+import type { Broadcast, DatagramSession, Doors, Mailboxes } from './session.ts';
 import { sniffDatagram } from './sniff.ts';
 
 const SOCKET = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 };
@@ -19,6 +19,7 @@ const SOCKET = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveI
 const CLOSE_GRACE_MS = 200;
 const PORT_TRIES = 20;
 const BACKLOG = 1024;
+const UDP_DIALECTS: readonly DialectName[] = ['lab', 'datagram'];
 
 /** Where connections or datagrams are taken, as the ready line names it. */
 export interface Listening {
@@ -70,6 +71,10 @@ export class Listener {
 
   get doors(): Doors {
     return this.#doors;
+  }
+
+  get mailboxes(): Mailboxes {
+    return mailboxes(this.#host, this.#log);
   }
 
   /** TCP and UDP on one number; any free one for 0. `dialect`: the only one spoken there. */
@@ -177,14 +182,19 @@ export class Listener {
   }
 
   #serveUdp(context: ConnectionContext, socket: DatagramSocket, only: DialectName | undefined): void {
-    const sessions = new Map<DialectName, DatagramSession | undefined>();
-    const sessionOf = (name: DialectName) => {
-      if (!sessions.has(name)) sessions.set(name, context.dialects[name].openDatagrams?.(socket));
-      return sessions.get(name);
+    const sessions = new Map<DialectName, DatagramSession>();
+    for (const name of only ? [only] : UDP_DIALECTS) {
+      const session = context.dialects[name].openDatagrams?.(socket);
+      if (session) sessions.set(name, session);
+    }
+    const wake = () => {
+      for (const session of sessions.values()) this.#alarms.update(session);
     };
+    socket.onWake(wake);
+    wake();
     socket.onDatagram((bytes, from) => {
       const name = only ?? sniffDatagram(bytes);
-      const session = name === 'unknown' ? undefined : sessionOf(name);
+      const session = name === 'unknown' ? undefined : sessions.get(name);
       if (!session) return this.#log('debug', 'datagram ignored', { from: from.ip, dialect: name });
       session.receive(bytes, from, now());
       this.#alarms.update(session);
@@ -205,5 +215,5 @@ function now(): number {
 }
 
 function speaksUdp(only: DialectName | undefined): boolean {
-  return only === undefined || only === 'lab' || only === 'datagram';
+  return only === undefined || UDP_DIALECTS.includes(only);
 }

@@ -4,7 +4,7 @@
 
 import type { Login } from './accounts.ts';
 import { HouseError, ProtocolError } from './errors.ts';
-import type { HouseEvent, Post } from './events.ts';
+import { type HouseEvent, type Post, WHISPERED, type Whisper } from './events.ts';
 import { chatOf, type Lobby, pastChats, readBack, refusal, type Somebody } from './lobby.ts';
 import type { Audience, Member, Pass, Room } from './room.ts';
 import type { Broadcast, Port, Session } from './session.ts';
@@ -202,6 +202,14 @@ export class RoomSession implements Session {
   missed(post: Post): void {
     this.#missed.push(post);
     if (this.#missed.length > MAX_MISSED) this.#missed.shift();
+  }
+
+  /** False for a classic client, which would take it for an answer. */
+  whisper({ who, at, text }: Whisper): boolean {
+    const room = this.#room;
+    if (!this.#entrance.viaTcp || !this.#audience || !room || this.#gone) return false;
+    this.#tell({ creator: who.name, room: room.name, contents: `${WHISPERED}${text}`, datetime: chatTime(at) });
+    return true;
   }
 
   /** The room is gone. Whoever is not seated yet hears of an earlier stay of theirs. */

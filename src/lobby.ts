@@ -3,7 +3,7 @@
 
 import type { Accounts, Login } from './accounts.ts';
 import { HouseError } from './errors.ts';
-import type { Post } from './events.ts';
+import type { Post, Whisper } from './events.ts';
 import type { LobbyAudience, RoomSession } from './lobby-room.ts';
 import { Members } from './members.ts';
 import type { Member, Room } from './room.ts';
@@ -40,11 +40,16 @@ export class Lobby {
   constructor(options: LobbyOptions, audienceOf: AudienceMaker) {
     this.options = options;
     this.people = new People(
-      new Members(options.house, 'lobby', (room, somebodyOf) => {
-        const audience = audienceOf(this, room, somebodyOf);
-        this.#audiences.set(room.key, audience);
-        return audience;
-      }),
+      new Members(
+        options.house,
+        'lobby',
+        (room, somebodyOf) => {
+          const audience = audienceOf(this, room, somebodyOf);
+          this.#audiences.set(room.key, audience);
+          return audience;
+        },
+        (somebody, whisper) => somebody.whisper(whisper),
+      ),
     );
   }
 
@@ -141,6 +146,12 @@ export class Somebody {
     }
   }
 
+  /** On one of those connections that can be told something unasked. */
+  whisper(whisper: Whisper): boolean {
+    for (const session of this.sessions) if (session.whisper(whisper)) return true;
+    return false;
+  }
+
   heard(post: Post): void {
     const at = this.#said.findIndex(({ room }) => room === post.room);
     if (at >= 0) this.#said.splice(at, 1)[0]?.heard(post);
@@ -161,7 +172,7 @@ export class People {
     const known = login && this.#byAccount.get(login.key);
     const name = login?.name ?? guestName ?? `guest-${this.#nextGuest++}`;
     const somebody =
-      known ?? new Somebody(login?.key, (those) => this.#members.enter(name, those, login !== undefined));
+      known ?? new Somebody(login?.key, (those) => this.#members.enter(name, those, { isOwner: login !== undefined }));
     if (login && !known) this.#byAccount.set(login.key, somebody);
     somebody.uses++;
     return somebody;

@@ -1,5 +1,6 @@
 // Layer 3. The members of one dialect on this node, each with the session that speaks for it.
 
+import type { Whisper } from './events.ts';
 import type { Audience, Member, Room, Tongue } from './room.ts';
 import type { House } from './rooms.ts';
 
@@ -8,15 +9,27 @@ export class Members<S> {
   readonly #tongue: Tongue;
   readonly #sessions = new Map<Member, S>();
 
-  /** `audience` makes what a room is heard by; it is told whose session is whose. */
-  constructor(house: House, dialect: string, audience: (room: Room, sessionOf: (member: Member) => S) => Audience) {
+  /**
+   * `audience` makes what a room is heard by; it is told whose session is whose. `whisper` tells one alone, and says
+   * whether it could.
+   */
+  constructor(
+    house: House,
+    dialect: string,
+    audience: (room: Room, sessionOf: (member: Member) => S) => Audience,
+    whisper: (session: S, whisper: Whisper) => boolean,
+  ) {
     this.#house = house;
-    this.#tongue = { dialect, audience: (room) => audience(room, (member) => this.#sessionOf(member)) };
+    this.#tongue = {
+      dialect,
+      audience: (room) => audience(room, (member) => this.#sessionOf(member)),
+      whisper: (member, heard) => whisper(this.#sessionOf(member), heard),
+    };
   }
 
-  /** A name that is taken becomes an alias: these are dialects that can't refuse one. */
-  async enter(name: string, session: S, isOwner = false): Promise<Member> {
-    const member = await this.#house.enter(name, this.#tongue, 'aliased', isOwner);
+  /** A name that is taken becomes an alias, unless it is asked for `exactly`. */
+  async enter(name: string, session: S, { isOwner = false, exactly = false } = {}): Promise<Member> {
+    const member = await this.#house.enter(name, this.#tongue, exactly ? 'exactly' : 'aliased', isOwner);
     this.#sessions.set(member, session);
     return member;
   }

@@ -3,7 +3,7 @@
 // files; which files and where they go is between it, files.ts and the HTTP side.
 
 import { HouseError } from './errors.ts';
-import type { HouseEvent, Post } from './events.ts';
+import { type HouseEvent, type Post, WHISPERED, type Whisper } from './events.ts';
 import type { FileOwner, Files } from './files.ts';
 import { Members } from './members.ts';
 import { MAIN_ROOM } from './names.ts';
@@ -43,7 +43,12 @@ export class Menu {
   constructor(options: MenuOptions) {
     const { house, broadcast } = options;
     this.options = options;
-    this.members = new Members(house, 'menu', (_room, sessionOf) => new MenuAudience(broadcast, sessionOf));
+    this.members = new Members(
+      house,
+      'menu',
+      (_room, sessionOf) => new MenuAudience(broadcast, sessionOf),
+      (session, whisper) => session.whisper(whisper),
+    );
   }
 
   open(port: Port): MenuSession {
@@ -180,6 +185,12 @@ export class MenuSession implements Session {
     const member = this.#member;
     if (!member || this.#client !== 'full') return;
     this.#send({ kind: 'welcome', name: member.person.name, token: this.#token });
+  }
+
+  whisper({ who, text }: Whisper): boolean {
+    if (!this.#seated || this.#finishing || this.#gone) return false;
+    this.#tell(who.name, `${WHISPERED}${text}`);
+    return true;
   }
 
   /** It hears no more of the room. */
@@ -324,8 +335,12 @@ export class MenuSession implements Session {
   /** To a client that knows messages only, a refusal is one from the server. */
   #refuse(reason: string): void {
     if (this.#client === 'full') return this.#send({ kind: 'error', text: reason });
-    const lines = chatLines('server', reason);
-    this.port.send(this.#client === 'utf' ? encodeUtf(lines) : encodeLines(lines));
+    this.#tell('server', reason);
+  }
+
+  #tell(name: string, text: string): void {
+    const lines = chatLines(name, text);
+    this.port.send(this.#client === 'utf' ? encodeUtf(lines, chatPrefix(name)) : encodeLines(lines));
   }
 
   #send(reply: Exclude<MenuReply, { kind: 'other' }>): void {

@@ -29,6 +29,8 @@ export interface ServerOptions {
   readonly strictLobby: boolean;
   /** The address of the interface to send multicast on. */
   readonly multicastIf: string | undefined;
+  /** The table of `datagram` clients is printed at each change. */
+  readonly verbose: boolean;
   readonly logLevel: Level;
   readonly logFormat: 'text' | 'json';
 }
@@ -62,6 +64,7 @@ const SERVER: CommandLine = {
       help: "Send lobby rooms' multicast on this interface",
       shownDefault: 'the system chooses',
     },
+    { flag: '--verbose', help: 'Print the table of datagram clients at each change; -s PORT is PORT --verbose' },
     { flag: '--log-level <level>', help: LEVELS.join(', '), shownDefault: 'info' },
     { flag: '--log-format <format>', help: 'text or json, one line for each event on stderr', shownDefault: 'text' },
   ],
@@ -77,7 +80,12 @@ export function readServerOptions(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): ServerOptions | undefined {
-  const given = readCommandLine(SERVER, argv, env);
+  // the form that the exercise of `datagram` gave its server
+  const given = readCommandLine(
+    SERVER,
+    argv.map((word) => (word === '-s' ? '--verbose' : word)),
+    env,
+  );
   if (!given) return undefined;
   const asked = given.words[0];
   if (asked === undefined || asked === '') throw new UsageError('PORT is missing, for example: parley-server 5000');
@@ -99,6 +107,7 @@ export function readServerOptions(
     importUsers: given.one('import-users'),
     strictLobby: given.has('strict-lobby'),
     multicastIf: multicastIfOf(given.one('multicast-if')),
+    verbose: given.has('verbose'),
     logLevel: oneOf('log-level', given.one('log-level') ?? 'info', LEVELS),
     logFormat: oneOf('log-format', given.one('log-format') ?? 'text', ['text', 'json']),
   };

@@ -1,7 +1,7 @@
 // Layer 2. One room as this node has it: who is in it, and which audiences hear it.
 
 import type { RoomSettings } from './backbone.ts';
-import type { HouseEvent, Person } from './events.ts';
+import type { HouseEvent, Person, Whisper } from './events.ts';
 import type { StoredRoom } from './store.ts';
 
 /** The members of one room that hear events in the same form. */
@@ -17,6 +17,8 @@ export interface Audience {
 export interface Tongue {
   readonly dialect: string;
   audience(room: Room): Audience;
+  /** Tells one of them alone; false where the dialect has no way to. */
+  whisper?(member: Member, whisper: Whisper): boolean;
 }
 
 /** Somebody who is connected to this node. */

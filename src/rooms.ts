@@ -162,6 +162,14 @@ export class House {
     this.#publish(stamp === undefined ? post : { ...post, stamp });
   }
 
+  /** To one person of this node alone; false when that one can't be told. */
+  whisper(from: Member, to: Person, text: string): boolean {
+    const member = this.#members.get(to.id);
+    if (!member || text.length > this.limits.textChars) return false;
+    const whisper = { kind: 'whisper', to: to.id, who: from.person, at: this.#wall(), text } as const;
+    return member.tongue.whisper?.(member, whisper) ?? false;
+  }
+
   /** Settles when a crash can't take the post any more. */
   saved(post: Post): Promise<void> {
     return this.#backbone.saved(post.id);

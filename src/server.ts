@@ -17,6 +17,7 @@ import { readServerOptions, type ServerOptions } from './options.ts';
 import { Passwords } from './passwords.ts';
 import { DEFAULT_LIMITS, House } from './rooms.ts';
 import { WorkerStore } from './store.ts';
+import { type TableRow, tableText } from './wire-datagram.ts';
 
 /** Everything that is queued has this long to go out when the server ends. */
 const STOP_MS = 2000;
@@ -98,11 +99,21 @@ async function run(options: ServerOptions): Promise<void> {
       multicast: new MulticastSocket(options.multicastIf, log),
       strictLobby: options.strictLobby,
       now,
+      backbone,
+      mailboxes: listener.mailboxes,
+      wall: Date.now,
+      onTable: options.verbose ? printTable : undefined,
+      onBug,
     }),
     new Http({ files, log }),
   );
   process.stdout.write(`ready ${bound.map(({ name, port }) => `${name}=${port}`).join(' ')}\n`);
   log('info', 'ready', { data: options.data, ...Object.fromEntries(bound.map(({ name, port }) => [name, port])) });
+}
+
+/** As the server of the exercise does. */
+function printTable(rows: readonly TableRow[]): void {
+  process.stdout.write(`>>> [Client table updated.]\n${tableText(rows)}\n`);
 }
 
 function randomToken(): string {

@@ -49,7 +49,20 @@ export interface DatagramPort {
   /** Our address as seen from there. */
   localIp(remoteIp: string): string;
   send(bytes: Uint8Array, to: Address): void;
+  /** The deadline of its session may have changed. */
+  wake(): void;
   fail(error: unknown): void;
+}
+
+/** A port of one's own for datagrams. */
+export interface Mailbox {
+  readonly port: number;
+  close(): void;
+}
+
+export interface Mailboxes {
+  /** Rejects when there is no port left. */
+  open(receive: (bytes: Uint8Array, from: Address) => void): Promise<Mailbox>;
 }
 
 /** All peers of one dialect on one datagram socket. */

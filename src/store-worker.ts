@@ -4,9 +4,10 @@
 
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { parentPort } from 'node:worker_threads';
-import { Database, type Group, type StoredRoom } from './database.ts';
+import { type Change, Database, type Group, type StoredRoom } from './database.ts';
 import { explain } from './database-file.ts';
 import { type HouseCode, HouseError } from './errors.ts';
+import { type Contact, type ContactChange, mergeChanges } from './mail-tables.ts';
 
 /** What may be asked of the database; each question sees what was written before it. */
 export type Method =
@@ -17,6 +18,9 @@ export type Method =
   | 'addAccount'
   | 'setHash'
   | 'findAccount'
+  | 'addMails'
+  | 'mailOf'
+  | 'dropMail'
   | 'search';
 
 export interface Question {
@@ -50,8 +54,11 @@ export interface Answer {
 export type FromWorker =
   | { readonly op: 'opened'; readonly rooms: StoredRoom[]; readonly start: StoreStart }
   | { readonly op: 'refused'; readonly message: string }
-  /** Answers to `write`, in its order; an error's message when nothing was written. */
-  | { readonly op: 'written'; readonly error?: string }
+  /**
+   * Answers to `write`, in its order; an error's message when nothing was written. The posts of that group are lost
+   * then; its changes are kept here for the next one: so many are.
+   */
+  | { readonly op: 'written'; readonly owed: number; readonly error?: string }
   | Answer
   | { readonly op: 'closed' };
 
@@ -64,6 +71,8 @@ export interface StoreStart {
   readonly resting: number;
   /** The keys of all accounts. */
   readonly accounts: readonly string[];
+  /** At most the 10,000 seen last, the latest first. */
+  readonly contacts: readonly Contact[];
 }
 
 const IDLE_MS = 50;
@@ -71,6 +80,8 @@ const IDLE_MS = 50;
 const LATEST_MS = 2000;
 
 let database: Database | undefined;
+/** The changes of groups that failed. They come before those of the next one: what is later may need them. */
+let owed: Change[] = [];
 /** Searches that wait until all is indexed that was written before them. */
 const searches: Question[] = [];
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -89,24 +100,40 @@ function open(file: string, mostRooms: number): FromWorker {
     const rooms = db.rooms(mostRooms);
     const resting = db.roomCount() - rooms.length;
     const numbers = { lastPost: db.lastPost(), lastRoom: db.lastRoom(), lastRefs: db.lastRefs() };
-    return { op: 'opened', rooms, start: { ...numbers, resting, accounts: db.accounts() } };
+    return { op: 'opened', rooms, start: { ...numbers, resting, accounts: db.accounts(), contacts: db.contacts() } };
   } catch (error) {
     return { op: 'refused', message: explain(file, error) };
   }
 }
 
-function write(group: Group): FromWorker {
+function write({ changes, posts }: Group): FromWorker {
+  const all = owed.length > 0 ? joined(owed, changes) : changes;
   try {
-    database?.write(group);
-    return { op: 'written' };
+    database?.write({ changes: all, posts });
+    owed = [];
+    return { op: 'written', owed: 0 };
   } catch (error) {
-    return { op: 'written', error: (error as Error).message };
+    owed = all;
+    return { op: 'written', owed: owed.length, error: (error as Error).message };
   }
+}
+
+/** Both in their order; of each contact there is one change only, whatever number of times it is tried again. */
+function joined(older: Change[], newer: Change[]): Change[] {
+  const others: Change[] = [];
+  const contacts = new Map<string, ContactChange>();
+  for (const change of [...older, ...newer]) {
+    if (change.kind !== 'contact') others.push(change);
+    else contacts.set(change.key, mergeChanges(contacts.get(change.key), change));
+  }
+  return [...others, ...contacts.values()];
 }
 
 function answer({ id, method, args }: Question): FromWorker {
   try {
     if (!database) throw new HouseError('not-saved', 'the store is closed');
+    // what is owed may take its owner away, with all mail; or the owner is not on disk
+    if (method === 'addMails' && owed.length > 0) throw new HouseError('not-saved', 'the message could not be stored');
     return { op: 'answer', id, value: Reflect.apply(database[method], database, args) };
   } catch (error) {
     return { op: 'answer', id, refusal: refusalOf(error) };

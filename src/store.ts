@@ -9,50 +9,15 @@ import { Worker } from 'node:worker_threads';
 import type { Account, Change, Database, PostColumns, PostRow, SearchOptions, StoredRoom } from './database.ts';
 import { HouseError } from './errors.ts';
 import type { Person, Post } from './events.ts';
-import type { Answer, FromWorker, Method, StoreStart, ToWorker } from './store-worker.ts';
+import { MailQueue } from './mail-queue.ts';
+import { type Contact, type ContactChange, type Mail, mergeChanges, type NewMail } from './mail-tables.ts';
+import { Questions } from './questions.ts';
+import type { Found, Store } from './store-contract.ts';
+import type { FromWorker, Method, StoreStart, ToWorker } from './store-worker.ts';
 
 export type { Account, SearchOptions, StoredRoom } from './database.ts';
-
-export interface Found {
-  readonly post: Post;
-  readonly roomName: string;
-}
-
-export interface Store {
-  readonly rooms: readonly StoredRoom[];
-  /** Where its numbers go on, and how many rooms it has besides. */
-  readonly start: StoreStart;
-  /** Throws `full` when too much waits to be written. */
-  addRoom(room: StoredRoom): void;
-  /** The same. */
-  addRef(room: number, dialect: string, ref: number): void;
-  dropRoom(room: number): void;
-  /** One that is not among `rooms`. */
-  findRoom(key: string): Promise<StoredRoom | undefined>;
-  addPost(post: Post, room: number): void;
-  /** Settles when the post is on disk; rejects with `not-saved`. */
-  saved(postId: number): Promise<void>;
-  /** Oldest first. */
-  history(room: StoredRoom, limit: number, before?: number): Promise<Post[]>;
-  /**
-   * The next four settle when it is on disk, and reject with `not-saved` when the disk refuses: then nothing is changed.
-   * A room with an owner, who has at most a hundred of them: otherwise `not-allowed`. Its `refs` are not written.
-   */
-  makeRoom(room: StoredRoom): Promise<void>;
-  /** With its numbers and posts. */
-  deleteRoom(id: number): Promise<void>;
-  /** Rejects with `name-registered` when there is one of that key. */
-  addAccount(account: Account): Promise<void>;
-  setHash(key: string, hash: string): Promise<void>;
-  findAccount(key: string): Promise<Account | undefined>;
-  /**
-   * The newest posts (at most a hundred) that have all of these words, the last of which may go on; oldest first.
-   * Not those in rooms with a password, unless `account` owns the room or it is the room `room`.
-   */
-  search(words: string, options: SearchOptions): Promise<Found[]>;
-  /** Writes what is left, then closes. */
-  close(): Promise<void>;
-}
+export type { Contact, Mail, NewMail } from './mail-tables.ts';
+export type { Found, Store } from './store-contract.ts';
 
 export interface StoreOptions {
   /** Told of trouble (the reason), and when it is over (undefined, and how many posts were not kept meanwhile). */
@@ -71,7 +36,6 @@ const MAX_UNSAVED_CHARS = 32 * 1024 * 1024;
 const MAX_CHANGES = 20_000;
 /** A trouble is over when less than this part of what may wait is waiting. */
 const RECOVERED = 1 / 2;
-const MAX_ASKED = 100;
 export const MAX_HISTORY = 1000;
 const CLOSE_MS = 5000;
 
@@ -81,13 +45,8 @@ interface Waiter {
   reject(error: HouseError): void;
 }
 
-interface Asked {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
-
 interface InFlight {
-  readonly changes: Change[];
+  readonly changes: number;
   readonly posts: number;
   readonly chars: number;
   readonly lastId: number;
@@ -96,26 +55,26 @@ interface InFlight {
 /** Starts the worker's thread; `open` is called later, when the port is known to be ours. */
 export class WorkerStore implements Store {
   readonly rooms: StoredRoom[] = [];
-  start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0, accounts: [] };
+  start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0, accounts: [], contacts: [] };
   readonly #worker: Worker;
   readonly #onTrouble: StoreOptions['onTrouble'];
   readonly #maxUnsaved: number;
   readonly #maxChanges: number;
   #changes: Change[] = [];
-  /** Changes of groups that failed, in their order: posts to come need them. */
-  #retries: Change[] = [];
+  readonly #contacts = new Map<string, ContactChange>();
+  /** So many changes of groups that failed are waiting in the thread for the next one. */
+  #owed = 0;
   #posts = noPosts();
   #chars = 0;
   readonly #inFlight: InFlight[] = [];
   #unsaved = 0;
   #unsavedChars = 0;
-  #unsavedChanges = 0;
   #savedUpTo = 0;
   /** The newest post that was not kept; those before it are not told apart from it any more. */
   #lostUpTo = 0;
   #waiters: Waiter[] = [];
-  readonly #asked = new Map<number, Asked>();
-  #nextQuestion = 1;
+  readonly #questions = new Questions((question) => this.#send(question));
+  readonly #mails = new MailQueue((mails) => this.#askNow('addMails', mails));
   #scheduled = false;
   #failing = false;
   #lastGroupAt = 0;
@@ -150,7 +109,9 @@ export class WorkerStore implements Store {
 
   /** So much waits to be written that rooms and numbers are refused. */
   get isFull(): boolean {
-    return this.#unsavedChanges >= this.#maxChanges && !this.#dead;
+    const onTheirWay = this.#inFlight.reduce((sum, { changes }) => sum + changes, 0);
+    const waiting = this.#changes.length + this.#contacts.size + onTheirWay + this.#owed;
+    return waiting >= this.#maxChanges && !this.#dead;
   }
 
   addRoom({ used: _used, refs: _refs, ...room }: StoredRoom): void {
@@ -226,6 +187,27 @@ export class WorkerStore implements Store {
     return this.#ask('findAccount', key);
   }
 
+  putContact(contact: Contact): void {
+    this.#changeContact({ kind: 'contact', key: contact.key, isDropped: false, contact: { ...contact } });
+  }
+
+  dropContact(key: string): void {
+    this.#mails.drop(key);
+    this.#changeContact({ kind: 'contact', key, isDropped: true, contact: undefined });
+  }
+
+  addMail(mail: NewMail): Promise<number> {
+    return this.#mails.add(mail);
+  }
+
+  mailOf(owner: string): Promise<Mail[]> {
+    return this.#ask('mailOf', owner);
+  }
+
+  dropMail(owner: string, upTo: number): Promise<void> {
+    return this.#ask('dropMail', owner, upTo);
+  }
+
   async search(words: string, options: SearchOptions): Promise<Found[]> {
     const rows = await this.#ask('search', words, options);
     return rows.map(({ post, room, roomName }) => ({ post: postOf(post, room), roomName }));
@@ -233,20 +215,22 @@ export class WorkerStore implements Store {
 
   /** What was handed over before is written first. */
   #ask<M extends Method>(method: M, ...args: Parameters<Database[M]>): Promise<ReturnType<Database[M]>> {
-    if (this.#dead) return Promise.reject(new HouseError('not-saved', 'the store has stopped'));
-    if (this.#asked.size >= MAX_ASKED) {
+    if (this.#questions.areTooMany) {
       return Promise.reject(new HouseError('too-fast', 'the store is busy, try again later'));
     }
+    this.#mails.handOver();
+    return this.#askNow(method, ...args);
+  }
+
+  #askNow<M extends Method>(method: M, ...args: Parameters<Database[M]>): Promise<ReturnType<Database[M]>> {
+    if (this.#dead) return Promise.reject(new HouseError('not-saved', 'the store has stopped'));
     this.#flush();
-    const id = this.#nextQuestion++;
-    this.#send({ op: 'ask', id, method, args });
-    return new Promise((resolve, reject) => {
-      this.#asked.set(id, { resolve: (value) => resolve(value as ReturnType<Database[M]>), reject });
-    });
+    return this.#questions.ask(method, args);
   }
 
   async close(): Promise<void> {
     if (this.#dead) return;
+    this.#mails.handOver();
     this.#flush();
     await new Promise<void>((resolve) => {
       this.#closed = resolve;
@@ -269,8 +253,13 @@ export class WorkerStore implements Store {
 
   #change(change: Change): void {
     if (this.#dead) return;
-    this.#unsavedChanges++;
     this.#changes.push(change);
+    this.#schedule();
+  }
+
+  #changeContact(change: ContactChange): void {
+    if (this.#dead) return;
+    this.#contacts.set(change.key, mergeChanges(this.#contacts.get(change.key), change));
     this.#schedule();
   }
 
@@ -290,17 +279,23 @@ export class WorkerStore implements Store {
 
   #flush(): void {
     this.#scheduled = false;
+    if (!this.#hasMore() || this.#dead) return;
     const posts = this.#posts;
-    const changes = [...this.#retries, ...this.#changes];
-    if ((posts.id.length === 0 && changes.length === 0) || this.#dead) return;
+    const changes = [...this.#changes, ...this.#contacts.values()];
     const lastId = posts.id.at(-1) ?? this.#inFlight.at(-1)?.lastId ?? this.#savedUpTo;
-    this.#inFlight.push({ changes, posts: posts.id.length, chars: this.#chars, lastId });
-    this.#retries = [];
+    this.#inFlight.push({ changes: changes.length, posts: posts.id.length, chars: this.#chars, lastId });
     this.#changes = [];
+    this.#contacts.clear();
     this.#posts = noPosts();
     this.#chars = 0;
     this.#lastGroupAt = performance.now();
     this.#send({ op: 'write', group: { changes, posts } });
+  }
+
+  /** What is owed goes with whatever is on its way. */
+  #hasMore(): boolean {
+    const isOwed = this.#owed > 0 && this.#inFlight.length === 0;
+    return isOwed || this.#changes.length > 0 || this.#contacts.size > 0 || this.#posts.id.length > 0;
   }
 
   #answered(message: FromWorker): void {
@@ -315,34 +310,33 @@ export class WorkerStore implements Store {
         this.#opened?.reject(new Error(message.message));
         return;
       case 'written':
-        this.#written(message.error);
+        this.#written(message.owed, message.error);
         return;
       case 'answer':
-        this.#settleQuestion(message);
+        this.#questions.settle(message);
         return;
       case 'closed':
         this.#closed?.();
     }
   }
 
-  #written(error: string | undefined): void {
+  #written(owed: number, error: string | undefined): void {
     const group = this.#inFlight.shift();
     if (!group) return;
     this.#unsaved -= group.posts;
     this.#unsavedChars -= group.chars;
+    this.#owed = owed;
     if (error !== undefined) {
-      this.#retries.push(...group.changes);
       this.#lost += group.posts;
       if (group.posts > 0) this.#lostUpTo = group.lastId;
     } else {
-      this.#unsavedChanges -= group.changes.length;
       this.#savedUpTo = group.lastId;
     }
     this.#failing = error !== undefined;
     // not over while the next burst would bring it back
     if (error !== undefined || this.#filled() < RECOVERED) this.#setTrouble(error);
     this.#settle(group.lastId, error === undefined);
-    if (this.#retries.length > 0 || this.#changes.length > 0 || this.#posts.id.length > 0) this.#schedule();
+    if (this.#hasMore()) this.#schedule();
   }
 
   #settle(upTo: number, ok: boolean): void {
@@ -353,13 +347,6 @@ export class WorkerStore implements Store {
       else waiter.reject(notSaved());
     }
     this.#waiters.splice(0, done);
-  }
-
-  #settleQuestion({ id, value, refusal }: Answer): void {
-    const asked = this.#asked.get(id);
-    this.#asked.delete(id);
-    if (!refusal) asked?.resolve(value);
-    else asked?.reject(refusal.code ? new HouseError(refusal.code, refusal.message) : new Error(refusal.message));
   }
 
   #setTrouble(reason: string | undefined): void {
@@ -382,8 +369,7 @@ export class WorkerStore implements Store {
   /** Nobody waits for what will not come. */
   #abandon(reason: string): void {
     this.#settle(Number.POSITIVE_INFINITY, false);
-    for (const asked of this.#asked.values()) asked.reject(new HouseError('not-saved', reason));
-    this.#asked.clear();
+    this.#questions.abandon(reason);
   }
 }
 

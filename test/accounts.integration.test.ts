@@ -256,7 +256,7 @@ users_('takes over a user file, odd rows and all, once', async () => {
     ['twice', 'last'],
     ['blanks', ' around '],
     ['last', 'one'],
-    ['griffin', '123'],
+    ['griffin', 'another'],
   ];
   for (const [username, password] of right) await lobby.good('LGIN', { username, password });
   await lobby.refused('LGIN', { username: 'twice', password: 'first' });
@@ -274,7 +274,7 @@ users_('takes over a user file, odd rows and all, once', async () => {
   await again.logged(/users imported .*made=1/);
   const next = await Lobby.open(again);
   await next.good('LGIN', { username: 'new', password: 'one' });
-  await next.good('LGIN', { username: 'griffin', password: '123' });
+  await next.good('LGIN', { username: 'griffin', password: 'another' });
 });
 
 users_('a file that is not there, or is none, is said in one line', async () => {

@@ -109,7 +109,7 @@ local('goes on with the rooms, numbers and posts of the store', async () => {
   const made = { made: 1, used: true, description: '', owner: undefined, password: undefined };
   store.rooms.push({ id: 3, key: 'r', name: 'R', refs: new Map([['lab', 4]]), ...made });
   store.rooms.push({ id: 7, key: 's', name: 'S', refs: new Map(), ...made });
-  store.start = { lastPost: 10, lastRoom: 7, lastRefs: [['lab', 4]], resting: 0, accounts: [] };
+  store.start = { lastPost: 10, lastRoom: 7, lastRefs: [['lab', 4]], resting: 0, accounts: [], contacts: [] };
   const { house } = openHouse({ rooms: 3 }, new LocalBackbone(store));
   assert.is(house.roomByRef('lab', 4), house.findRoom('r'));
   assert.is(await house.refOf(await house.openRoom('s'), 'lab'), 5);
@@ -144,6 +144,32 @@ local('passes on whether a post is saved', async () => {
   await house.saved(post);
   store.saving = 'fails';
   assert.is(await refusal(house.saved(post)), 'not-saved');
+});
+
+local('passes on who is known by an address, and their mail', async () => {
+  const store = new MemoryStore();
+  const ann = { key: 'ann', name: 'Ann', ip: '10.0.0.7', port: 4000, isOurs: true, isOnline: true, seen: 5, heard: 2 };
+  store.start = { ...store.start, contacts: [ann] };
+  const backbone = new LocalBackbone(store);
+  assert.equal([...backbone.contacts()], [ann]);
+  backbone.putContact({ ...ann, isOnline: false });
+  assert.equal([...store.contacts.values()], [{ ...ann, isOnline: false }]);
+  const mail = { owner: 'ann', sender: 'bob', time: '10:11:12', text: 'hi', at: 6 };
+  const ids = [await backbone.addMail(mail), await backbone.addMail({ ...mail, sender: undefined })];
+  assert.equal(
+    (await backbone.mailOf('ann')).map(({ id, sender }) => [id, sender]),
+    [
+      [ids[0], 'bob'],
+      [ids[1], undefined],
+    ],
+  );
+  await backbone.dropMail('ann', ids[0] as number);
+  assert.is((await backbone.mailOf('ann')).length, 1);
+  store.saving = 'fails';
+  assert.is(await refusal(backbone.addMail(mail)), 'not-saved');
+  assert.is(await refusal(backbone.dropMail('ann', 9)), 'not-saved');
+  backbone.dropContact('ann');
+  assert.equal([store.contacts.size, store.mail], [0, []]);
 });
 local.run();
 
@@ -322,6 +348,12 @@ const NO_ACCOUNTS = {
   makeRoom: never,
   deleteRoom: never,
   search: never,
+  contacts: () => [],
+  putContact: never,
+  dropContact: never,
+  addMail: never,
+  mailOf: never,
+  dropMail: never,
 };
 
 /** Several nodes: each house has one, all are joined by a wire that delivers when the test says so. */

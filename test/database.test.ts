@@ -790,7 +790,7 @@ migration('of a file of the first version keeps everything', () => {
     { id: 1, key: 'r1', name: 'R1', made: 5, ...fields, refs: new Map() },
     { id: 2, key: 'r2', name: 'R2', made: 6, ...fields, refs: new Map([['lab', 0]]) },
   ]);
-  assert.equal([db.lastPost(), db.accounts()], [1500, []]);
+  assert.equal([db.lastPost(), db.accounts(), db.contacts(), db.mailOf('ann')], [1500, [], [], []]);
   assert.equal(db.history(2, 1), [{ id: 1499, at: 2499, name: 'ann', dialect: 'lab', text: 'word 1499' }]);
   finish(db);
   assert.equal(find(db, 'word 14', { limit: 2 }), [1498, 1499], 'it is indexed later');
@@ -798,5 +798,38 @@ migration('of a file of the first version keeps everything', () => {
   db.close();
   assert.ok(fs.existsSync(`${file}.version-1`));
   assert.equal(indexed(file), range(1, 1500));
+});
+
+migration('of a file of the second version keeps everything', () => {
+  const file = newFile();
+  const before = openFile(file, MIGRATIONS.slice(0, 2));
+  before.exec(`INSERT INTO rooms VALUES (1, 'r1', 'R1', 5, 'über uns', 'ann', '#2'), (2, 'r2', 'R2', 6, '', NULL, NULL);
+    INSERT INTO room_refs VALUES ('lab', 0, 2);
+    INSERT INTO posts VALUES (1, 2, 1001, 'ann', 'lab', 'word 1', NULL), (2, 2, 1002, 'ann', 'lab', 'word 2', 'noon');
+    INSERT INTO words (rowid, text) VALUES (1, 'word 1');
+    INSERT INTO accounts VALUES ('ann', 'Ann', '#1', 7);
+    INSERT INTO posts VALUES (3, 9, 1003, 'ann', 'lab', 'word 3', NULL);
+    INSERT INTO deleted_rooms VALUES (9)`);
+  before.close();
+  const db = open(file);
+  const settings = { description: 'über uns', owner: 'ann', password: '#2' };
+  assert.equal(db.rooms(), [
+    { ...newRoom(1, settings), used: false, refs: new Map() },
+    { ...newRoom(2, { made: 6 }), used: true, refs: new Map([['lab', 0]]) },
+  ]);
+  assert.equal([db.accounts(), db.findAccount('ann')], [['ann'], ANN]);
+  assert.equal(
+    db.history(2, 9).map(({ id, stamp }) => [id, stamp]),
+    [
+      [1, undefined],
+      [2, 'noon'],
+    ],
+  );
+  finish(db);
+  assert.equal(find(db, 'word'), [1, 2]);
+  assert.equal([db.contacts(), db.mailOf('ann'), db.lastRoom()], [[], [], 2]);
+  assert.equal(db.addMails([{ owner: 'ann', sender: undefined, time: '10:11:12', text: 'hi', at: 1 }]), [1]);
+  db.close();
+  assert.ok(fs.existsSync(`${file}.version-2`));
 });
 migration.run();

@@ -19,7 +19,7 @@ import type { Member, Room, Tongue } from '../src/room.ts';
 import type { Limits } from '../src/rooms.ts';
 import { House } from '../src/rooms.ts';
 import type { Address, Broadcast, DatagramPort, Doors, Multicast, Port, Session } from '../src/session.ts';
-import type { Account, Found, SearchOptions, Store, StoredRoom } from '../src/store.ts';
+import type { Account, Contact, Found, Mail, NewMail, SearchOptions, Store, StoredRoom } from '../src/store.ts';
 import type { StoreStart } from '../src/store-worker.ts';
 
 /** Everything that waits for promises alone has happened. */
@@ -32,7 +32,10 @@ export class MemoryStore implements Store {
   readonly posts: Array<Post & { roomId: number }> = [];
   readonly dropped: number[] = [];
   readonly accounts = new Map<string, Account>();
-  start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0, accounts: [] };
+  readonly contacts = new Map<string, Contact>();
+  mail: Mail[] = [];
+  #lastMail = 0;
+  start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0, accounts: [], contacts: [] };
   /** `held` answers when `release` is called, and is done then. */
   saving: 'at once' | 'held' | 'fails' = 'at once';
   #held: Array<() => void> = [];
@@ -100,6 +103,33 @@ export class MemoryStore implements Store {
 
   async findAccount(key: string): Promise<Account | undefined> {
     return this.accounts.get(key);
+  }
+
+  putContact(contact: Contact): void {
+    this.contacts.set(contact.key, { ...contact });
+  }
+
+  dropContact(key: string): void {
+    this.contacts.delete(key);
+    this.mail = this.mail.filter(({ owner }) => owner !== key);
+  }
+
+  async addMail(mail: NewMail): Promise<number> {
+    await this.saved();
+    const kept = this.mail.filter(({ owner }) => owner === mail.owner);
+    if (kept.length >= 1000) throw new HouseError('full', 'nobody keeps more than 1000 messages for one name');
+    const id = ++this.#lastMail;
+    this.mail.push({ ...mail, id });
+    return id;
+  }
+
+  async mailOf(owner: string): Promise<Mail[]> {
+    return this.mail.filter((mail) => mail.owner === owner);
+  }
+
+  async dropMail(owner: string, upTo: number): Promise<void> {
+    await this.saved();
+    this.mail = this.mail.filter((mail) => mail.owner !== owner || mail.id > upTo);
   }
 
   async search(text: string, { limit, account, room }: SearchOptions): Promise<Found[]> {
@@ -271,6 +301,7 @@ export interface Datagram {
 
 export class FakeDatagramPort implements DatagramPort {
   readonly number = 5000;
+  woken = 0;
   readonly bugs: unknown[] = [];
   readonly sent: Datagram[] = [];
 
@@ -280,6 +311,10 @@ export class FakeDatagramPort implements DatagramPort {
 
   send(bytes: Uint8Array, to: Address): void {
     this.sent.push({ to: `${to.ip}:${to.port}`, text: new TextDecoder().decode(bytes), bytes: bytes.length });
+  }
+
+  wake(): void {
+    this.woken++;
   }
 
   fail(error: unknown): void {

@@ -42,6 +42,7 @@ options('have these defaults', () => {
     importUsers: undefined,
     strictLobby: false,
     multicastIf: undefined,
+    verbose: false,
     logLevel: 'info',
     logFormat: 'text',
   });

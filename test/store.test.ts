@@ -11,8 +11,11 @@ import { Database } from '../src/database.ts';
 import { HouseError } from '../src/errors.ts';
 import type { Post } from '../src/events.ts';
 import {
+  type Contact,
   type Found,
   MAX_HISTORY,
+  type Mail,
+  type NewMail,
   type SearchOptions,
   type StoredRoom,
   type StoreOptions,
@@ -130,7 +133,8 @@ keeps('rooms that were not loaded are found by name', async () => {
   const { store } = await open(file, {}, 3);
   const keys = store.rooms.map(({ key }) => key);
   assert.equal(keys, ['r1', 'r2', 'r3'], 'those in which something was said come first');
-  assert.equal(store.start, { lastPost: 2, lastRoom: 5, lastRefs: [['lab', 9]], resting: 2, accounts: [] });
+  const numbers = { lastPost: 2, lastRoom: 5, lastRefs: [['lab', 9]], resting: 2 };
+  assert.equal(store.start, { ...numbers, accounts: [], contacts: [] });
   assert.equal((await store.findRoom('r4'))?.refs, new Map([['lab', 9]]));
   assert.is(await store.findRoom('nowhere'), undefined);
 });
@@ -540,6 +544,207 @@ limits('readers beyond a hundred are sent away', async () => {
   assert.equal(await store.history(ROOM, 10), [], 'and served later');
 });
 limits.run();
+
+const mail = test('store: contacts and mail');
+
+const contact = (key: string, seen = 5): Contact => {
+  return { key, name: key, ip: '10.0.0.7', port: 4000, isOurs: false, isOnline: true, seen, heard: 2 };
+};
+const letter = (text: string, owner = 'ann'): NewMail => ({ owner, sender: 'bob', time: '10:11:12', text, at: 6 });
+const textsOf = (mails: Mail[]) => mails.map(({ text }) => text);
+
+/** A file in which a contact that is called `poison` can't be written. */
+async function poisonedContacts(): Promise<string> {
+  const file = await poisoned();
+  const db = new DatabaseSync(file);
+  db.exec(`CREATE TRIGGER poisonContact BEFORE INSERT ON contacts WHEN NEW.name = 'poison'
+    BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
+  db.close();
+  return file;
+}
+
+mail('contacts are there again, the latest first', async () => {
+  const file = newFile();
+  const first = await open(file);
+  const changing = { ...contact('ann', 7) };
+  first.store.putContact(contact('eve', 6));
+  first.store.putContact(contact('bob', 9));
+  first.store.putContact({ ...contact('ann', 8), isOurs: true, isOnline: false });
+  first.store.putContact(changing);
+  changing.seen = 99;
+  first.store.dropContact('eve');
+  await first.store.close();
+  const { store } = await open(file);
+  assert.equal(store.start.contacts, [contact('bob', 9), contact('ann', 7)]);
+});
+
+mail('is there again, oldest first, until it is dropped', async () => {
+  const file = newFile();
+  const first = await open(file);
+  const ids = [];
+  for (const text of ['1', '2', '3']) ids.push(await first.store.addMail(letter(text)));
+  await first.store.addMail({ ...letter('4', 'bob'), sender: undefined });
+  await first.store.dropMail('ann', ids[0] as number);
+  await first.store.close();
+  const { store } = await open(file);
+  assert.equal(await store.mailOf('ann'), [
+    { ...letter('2'), id: ids[1] },
+    { ...letter('3'), id: ids[2] },
+  ]);
+  assert.equal((await store.mailOf('bob'))[0]?.sender, undefined);
+  await store.dropMail('ann', ids[2] as number);
+  assert.equal([await store.mailOf('ann'), textsOf(await store.mailOf('bob'))], [[], ['4']]);
+});
+
+mail('a burst of it is written whole and in order, though a hundred questions wait', async () => {
+  const { store } = await open(newFile());
+  const reads = Array.from({ length: 100 }, () => store.mailOf('bob'));
+  const owners = ['ann', 'bob', 'eve'];
+  const adding = Array.from({ length: 1000 }, (_, i) => store.addMail(letter(`${i}`, owners[i % 3])));
+  const ids = await Promise.all(adding);
+  assert.equal(
+    ids,
+    ids.toSorted((a, b) => a - b),
+  );
+  await Promise.all(reads);
+  const all = await Promise.all(owners.map((owner) => store.mailOf(owner)));
+  assert.equal(
+    all.map(({ length }) => length),
+    [334, 333, 333],
+  );
+});
+
+mail('that nobody has waited for is seen by who asks', async () => {
+  const { store } = await open(newFile());
+  const adding = ['1', '2', '3'].map((text) => store.addMail(letter(text)));
+  assert.equal(textsOf(await store.mailOf('ann')), ['1', '2', '3']);
+  await Promise.all(adding);
+});
+
+mail('beyond a thousand for one is refused, and beyond a thousand that wait', async () => {
+  const { store } = await open(newFile());
+  const adding = Array.from({ length: 1500 }, (_, i) => refusal(store.addMail(letter(`${i}`, `${i % 2}`))));
+  const answers = await Promise.all(adding);
+  assert.is(answers.filter((answer) => answer === 'too-fast').length, 499, 'one is on its way at once');
+  for (let id = 500; id < 1000; id += 100) {
+    await Promise.all(Array.from({ length: 100 }, (_, i) => store.addMail(letter(`${id + i}`, '0')).catch(() => {})));
+  }
+  assert.is(await refusal(store.addMail(letter('x', '0'))), 'full');
+  assert.is((await store.mailOf('0')).length, 1000);
+  const both = [refusal(store.addMail(letter('x', '0'))), refusal(store.addMail(letter('y', '1')))];
+  assert.equal(await Promise.all(both), ['full', 'no refusal']);
+});
+
+mail('goes with its contact, and not with the one who comes after', async () => {
+  const { store } = await open(newFile());
+  store.putContact(contact('ann'));
+  const first = refusal(store.addMail(letter('1')));
+  const second = refusal(store.addMail(letter('2')));
+  store.dropContact('ann');
+  store.putContact(contact('ann', 6));
+  assert.equal(await store.mailOf('ann'), []);
+  assert.equal(await Promise.all([first, second]), ['no refusal', 'not-saved']);
+  await store.addMail(letter('3'));
+  store.putContact(contact('ann', 7));
+  assert.equal(textsOf(await store.mailOf('ann')), ['3']);
+});
+
+mail('is refused while what came before it can’t be written', async () => {
+  const file = await poisonedContacts();
+  const { store, troubles } = await open(file);
+  store.putContact(contact('ann'));
+  await store.addMail(letter('1'));
+  store.dropContact('ann');
+  store.putContact(contact('poison'));
+  assert.is(await refusal(store.addMail(letter('2'))), 'not-saved', 'it would be dropped later');
+  assert.equal(troubles, ['the disk is full']);
+  assert.equal(textsOf(await store.mailOf('ann')), ['1']);
+  for (let i = 0; i < 3; i++) {
+    store.putContact({ ...contact('poison'), port: i });
+    assert.is(await refusal(store.addMail(letter('3'))), 'not-saved');
+  }
+  store.putContact({ ...contact('poison'), name: 'cured' });
+  store.putContact(contact('ann', 8));
+  await store.addMail(letter('4'));
+  assert.equal(textsOf(await store.mailOf('ann')), ['4']);
+  await store.close();
+  const db = new Database(file);
+  assert.equal(
+    db.contacts().map(({ name, seen }) => [name, seen]),
+    [
+      ['ann', 8],
+      ['cured', 5],
+    ],
+  );
+  db.close();
+});
+
+mail('contacts that change while they can’t be written are no more than there are contacts', async () => {
+  const { store } = await open(await poisonedContacts(), { maxChanges: 3 });
+  store.putContact(contact('poison'));
+  for (let i = 0; i < 20; i++) {
+    store.dropContact('ann');
+    store.putContact(contact('ann', i));
+    if (i % 4 === 0) await store.mailOf('ann');
+  }
+  await store.mailOf('ann');
+  assert.not(store.isFull, 'one of Ann, and the other');
+  store.addRoom(ROOM);
+  assert.ok(store.isFull);
+  store.putContact(contact('bob'));
+  store.putContact({ ...contact('poison'), name: 'cured' });
+  await store.mailOf('ann');
+  assert.not(store.isFull);
+});
+
+mail('that the disk refuses is not kept', async () => {
+  const file = await poisoned();
+  const db = new DatabaseSync(file);
+  db.exec(`CREATE TRIGGER poisonMail BEFORE INSERT ON mail WHEN NEW.text = 'poison'
+    BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
+  db.close();
+  const { store } = await open(file);
+  assert.is(await refusal(store.addMail(letter('poison'))), 'not-saved');
+  await store.addMail(letter('1'));
+  assert.equal(textsOf(await store.mailOf('ann')), ['1']);
+});
+
+mail('that was promised survives a SIGKILL', async () => {
+  const file = newFile();
+  const code = `
+    const { WorkerStore } = await import(${JSON.stringify(MODULE)});
+    const store = new WorkerStore({ onTrouble: console.error });
+    await store.open(${JSON.stringify(file)});
+    for (let n = 1; ; n++) {
+      store.putContact({ ...${JSON.stringify(contact(''))}, key: String(n) });
+      const mails = [1, 2, 3].map(() => store.addMail({ ...${JSON.stringify(letter('hi'))}, owner: String(n) }));
+      await Promise.all(mails);
+      process.stdout.write(n + '\\n');
+    }`;
+  const promised = await killed(code, 20);
+  const { store } = await open(file);
+  assert.ok(store.start.contacts.length >= promised);
+  for (let n = 1; n <= promised; n++) assert.is((await store.mailOf(`${n}`)).length, 3);
+});
+
+mail('that waits is written by a close, and refused after it', async () => {
+  const file = newFile();
+  const { store, worker } = await open(file);
+  const adding = Array.from({ length: 10 }, (_, i) => store.addMail(letter(`${i}`)));
+  const closing = store.close();
+  const late = refusal(store.addMail(letter('late')));
+  await Promise.all([...adding, closing]);
+  assert.equal(await Promise.all([late, refusal(store.addMail(letter('later')))]), ['not-saved', 'not-saved']);
+  const again = await open(file);
+  assert.is((await again.store.mailOf('ann')).length, 10);
+  const all = Promise.all(['1', '2', '3'].map((text) => refusal(again.store.addMail(letter(text)))));
+  await again.worker.terminate();
+  assert.equal(await soon(all), ['not-saved', 'not-saved', 'not-saved']);
+  again.store.putContact(contact('ann'));
+  again.store.dropContact('ann');
+  await worker.terminate();
+});
+mail.run();
 
 const troubles = test('store: troubles');
 

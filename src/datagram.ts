@@ -1,0 +1,574 @@
+// Layer 3. What the `datagram` dialect is besides its bytes: who has which name and where, who is there, what waits
+// for those who are not. Group chat is the room `main`; who is offline finds what was said there in its history,
+// and private messages in the store.
+
+import { Alarms } from './alarm.ts';
+import type { Backbone } from './backbone.ts';
+import { CLASSIC, DatagramPeer, OURS } from './datagram-peer.ts';
+import { HouseError, ProtocolError } from './errors.ts';
+import type { HouseEvent, Person, Post, Whisper } from './events.ts';
+import { Members } from './members.ts';
+import { MAIN_ROOM, nameKey } from './names.ts';
+import type { Audience, Member, Room } from './room.ts';
+import type { House } from './rooms.ts';
+import type { Address, DatagramPort, Mailbox, Mailboxes } from './session.ts';
+import type { Contact, Mail } from './store.ts';
+import {
+  type DatagramMessage,
+  decodeDatagram,
+  encodeDatagram,
+  MAX_CLASSIC_BYTES,
+  MAX_OUR_BYTES,
+  type OfflineMessage,
+  splitMessage,
+  splitOffline,
+  type TableRow,
+  tableThatFits,
+} from './wire-datagram.ts';
+
+/** What is asked of an online client, how often, and how far apart. */
+const GROUP = { tries: 3, everyMs: 200 };
+const OFFLINE = { tries: 5, everyMs: 500 };
+/** A sender that waits for what comes of it gives up after 500 ms. */
+const CHECK = { tries: 3, everyMs: 120 };
+/** A burst of changes is one table. */
+const TABLE_MS = 50;
+/** So much of what was said in the group waits for somebody. */
+const MAX_MISSED = 200;
+const MAX_CONTACTS = 10_000;
+const MAX_CONTACTS_EACH_IP = 250;
+const MAX_MAILBOXES = 256;
+
+export interface DatagramOptions {
+  readonly house: House;
+  readonly backbone: Backbone;
+  readonly mailboxes: Mailboxes;
+  /** A monotonic time in milliseconds, and the time of day. */
+  readonly now: () => number;
+  readonly wall: () => number;
+  /** Told of the table at each change, for the operator. */
+  readonly onTable?: (rows: readonly TableRow[]) => void;
+  readonly onBug: (error: unknown) => void;
+}
+
+/** Somebody who has registered. */
+export class Client {
+  readonly contact: { -readonly [field in keyof Contact]: Contact[field] };
+  readonly peer: DatagramPeer;
+  /** There, as far as is known. */
+  member: Member | undefined;
+  /** On its way into the house. */
+  entering: Promise<void> | undefined;
+  /** While what it has missed is being looked up: what is said meanwhile comes behind that. */
+  held: Array<() => void> | undefined;
+  /** The first of these. */
+  firstHeld: number | undefined;
+  /** Its own group messages that were not heard yet, and what to do then. */
+  readonly said: Array<(post: Post) => void> = [];
+
+  constructor(contact: Contact, peer: DatagramPeer) {
+    this.contact = { ...contact };
+    this.peer = peer;
+  }
+
+  get name(): string {
+    return this.contact.name;
+  }
+
+  get maxBytes(): number {
+    return this.contact.isOurs ? MAX_OUR_BYTES : MAX_CLASSIC_BYTES;
+  }
+}
+
+/** A member of another dialect, as the table shows it. */
+interface Stranger {
+  readonly person: Person;
+  mailbox: Mailbox | undefined;
+}
+
+export class Datagram {
+  readonly options: DatagramOptions;
+  readonly alarms: Alarms;
+  readonly #members: Members<Client>;
+  readonly #clients = new Map<string, Client>();
+  readonly #perIp = new Map<string, number>();
+  readonly #strangers = new Map<string, Stranger>();
+  readonly #tables = new Map<string, Uint8Array>();
+  #port: DatagramPort | undefined;
+  #nextAt = Number.POSITIVE_INFINITY;
+
+  constructor(options: DatagramOptions) {
+    this.options = options;
+    this.alarms = new Alarms((at) => {
+      this.#nextAt = at;
+      this.#port?.wake();
+    });
+    this.#members = new Members(
+      options.house,
+      'datagram',
+      (room, clientOf) => new GroupAudience(this, room, clientOf),
+      (client, whisper) => this.whisper(client, whisper),
+    );
+  }
+
+  /** The socket on which those are reached who were there before the server was started again. */
+  start(port: DatagramPort): void {
+    if (this.#port) return;
+    this.#port = port;
+    for (const contact of this.options.backbone.contacts()) {
+      const client = this.#add(contact, port);
+      if (contact.isOnline) this.#enter(client).catch(this.options.onBug);
+    }
+  }
+
+  /** After the time that a classic client needs to listen for an answer. */
+  later(work: () => void): void {
+    const at = this.options.now() + CLASSIC.answerMs;
+    let isDone = false;
+    this.alarms.update({
+      tick: (now) => {
+        if (isDone || now < at) return;
+        isDone = true;
+        work();
+      },
+      deadline: () => (isDone ? Number.POSITIVE_INFINITY : at),
+    });
+  }
+
+  get nextAt(): number {
+    return this.#nextAt;
+  }
+
+  clientOf(name: string): Client | undefined {
+    return this.#clients.get(nameKey(name.trim()));
+  }
+
+  strangerOf(name: string): Person | undefined {
+    const key = nameKey(name.trim());
+    for (const { person } of this.#strangers.values()) if (nameKey(person.name) === key) return person;
+    return undefined;
+  }
+
+  // --- coming and going ----------------------------------------------------------------------------------
+
+  /** A new name; rejects with a HouseError when it can't be had. */
+  async register(name: string, address: Address, isOurs: boolean, port: DatagramPort): Promise<Client> {
+    const key = nameKey(name.trim());
+    if (this.#clients.size >= MAX_CONTACTS || (this.#perIp.get(address.ip) ?? 0) >= MAX_CONTACTS_EACH_IP) {
+      throw new HouseError('full', 'there are too many names');
+    }
+    const { wall } = this.options;
+    const contact = { key, name: name.trim(), ...address, isOurs, isOnline: true, seen: wall(), heard: 0 };
+    const client = this.#add(contact, port);
+    try {
+      await this.#enter(client, true);
+    } catch (error) {
+      this.#forget(client);
+      throw error;
+    }
+    return client;
+  }
+
+  /** Where it is now. */
+  move(client: Client, { ip, port }: Address, isOurs: boolean): void {
+    Object.assign(client.contact, { ip, port, isOurs });
+    client.peer.pace = isOurs ? OURS : CLASSIC;
+    this.#keep(client);
+    this.tableChanged(client);
+  }
+
+  /** It is there again: it gets the table, then what it missed; nothing of that too, unless it did not ask for it. */
+  async comeBack(client: Client, hasAsked: boolean): Promise<void> {
+    client.held ??= [];
+    try {
+      if (!client.member) await this.#enter(client);
+      client.peer.wantsTable(this.options.now());
+      await this.#catchUp(client, hasAsked);
+    } finally {
+      const { held } = client;
+      client.held = undefined;
+      client.firstHeld = undefined;
+      for (const tell of held ?? []) tell();
+    }
+  }
+
+  /** What waits for it is kept until it comes back. */
+  goOffline(client: Client, reason: string): void {
+    const { member } = client;
+    if (!member) return;
+    client.member = undefined;
+    client.said.length = 0;
+    client.peer.silence();
+    client.contact.isOnline = false;
+    this.#members.quit(member, reason);
+    this.#keep(client);
+    this.tableChanged();
+  }
+
+  #enter(client: Client, isNew = false): Promise<void> {
+    client.entering ??= this.#join(client, isNew).finally(() => {
+      client.entering = undefined;
+    });
+    return client.entering;
+  }
+
+  async #join(client: Client, isNew: boolean): Promise<void> {
+    const { house } = this.options;
+    const member = await this.#members.enter(client.name, client, { exactly: isNew });
+    try {
+      const room = await house.openRoom(MAIN_ROOM);
+      client.member = member;
+      client.contact.isOnline = true;
+      // what was said before it came is not for it
+      if (isNew) client.contact.heard = (await house.history(room, 1))[0]?.id ?? 0;
+      house.join(member, room);
+    } catch (error) {
+      client.member = undefined;
+      this.#members.quit(member, 'not in');
+      throw error;
+    }
+    this.#keep(client);
+    this.tableChanged(client);
+  }
+
+  #add(contact: Contact, port: DatagramPort): Client {
+    const peer = new DatagramPeer({
+      transmit: (bytes) => port.send(bytes, { ip: client.contact.ip, port: client.contact.port }),
+      table: () => this.table(client, 'table_update'),
+      changed: (those) => this.alarms.update(those),
+    });
+    peer.pace = contact.isOurs ? OURS : CLASSIC;
+    const client = new Client(contact, peer);
+    this.#clients.set(contact.key, client);
+    this.#perIp.set(contact.ip, (this.#perIp.get(contact.ip) ?? 0) + 1);
+    return client;
+  }
+
+  #forget(client: Client): void {
+    const { key, ip } = client.contact;
+    this.#clients.delete(key);
+    this.alarms.forget(client.peer);
+    const others = (this.#perIp.get(ip) ?? 1) - 1;
+    if (others > 0) this.#perIp.set(ip, others);
+    else this.#perIp.delete(ip);
+  }
+
+  #keep(client: Client): void {
+    client.contact.seen = this.options.wall();
+    this.options.backbone.putContact({ ...client.contact });
+  }
+
+  // --- the table -----------------------------------------------------------------------------------------
+
+  /** Everybody who is there gets it, but for who gets it another way. */
+  tableChanged(except?: Client): void {
+    const at = this.options.now() + TABLE_MS;
+    this.#tables.clear();
+    for (const client of this.#clients.values()) if (client.member && client !== except) client.peer.wantsTable(at);
+    this.options.onTable?.(this.#rows('127.0.0.1'));
+  }
+
+  /** As that client is told it. */
+  table(client: Client, kind: 'conf_reg' | 'table_update'): Uint8Array {
+    const most = client.peer.isProven ? client.maxBytes : MAX_CLASSIC_BYTES;
+    const ip = this.#port?.localIp(client.contact.ip) ?? '127.0.0.1';
+    const key = `${kind} ${most} ${ip}`;
+    let bytes = this.#tables.get(key);
+    if (!bytes) {
+      bytes = encodeDatagram({ kind, table: tableThatFits(kind, this.#rows(ip), most) });
+      this.#tables.set(key, bytes);
+    }
+    return bytes;
+  }
+
+  #rows(ip: string): TableRow[] {
+    const ours = [...this.#clients.values()].map(({ contact, member }) => ({
+      name: contact.name,
+      ip: contact.ip,
+      port: contact.port,
+      online: member !== undefined,
+    }));
+    const others = [...this.#strangers.values()].flatMap(({ person, mailbox }) =>
+      mailbox ? [{ name: person.name, ip, port: mailbox.port, online: true }] : [],
+    );
+    return [...ours, ...others];
+  }
+
+  // --- what is said --------------------------------------------------------------------------------------
+
+  /** Settles when it is kept. */
+  say(client: Client, text: string): Promise<void> {
+    const { house } = this.options;
+    const { member } = client;
+    const room = house.findRoom(MAIN_ROOM);
+    if (!member || !room) return Promise.reject(new HouseError('not-in-room', 'you are offline'));
+    return new Promise((resolve, reject) => {
+      const heard = (post: Post) => house.saved(post).then(resolve, reject);
+      client.said.push(heard);
+      try {
+        house.say(member, room, text);
+      } catch (error) {
+        client.said.splice(client.said.indexOf(heard), 1);
+        reject(error);
+      }
+    });
+  }
+
+  /** To an online client; who does not acknowledge it is offline, and finds it when it comes back. */
+  tellGroup(client: Client, post: Post, pieces: readonly Uint8Array[]): void {
+    if (client.held) {
+      client.firstHeld ??= post.id;
+      client.held.push(() => this.tellGroup(client, post, pieces));
+      return;
+    }
+    pieces.forEach((bytes, at) => {
+      const isLast = at === pieces.length - 1;
+      client.peer.ask({
+        ...GROUP,
+        bytes,
+        settledBy: 'ack',
+        done: (ok) => {
+          if (!ok) this.goOffline(client, 'does not answer');
+          else if (isLast) client.contact.heard = post.id;
+        },
+      });
+    });
+  }
+
+  /** To one alone; kept for it when it does not answer. */
+  whisper(client: Client, { who, at, text }: Whisper): boolean {
+    if (!client.member) return false;
+    const pieces = splitMessage({ kind: 'msg', from: who.name, text }, MAX_CLASSIC_BYTES);
+    pieces.forEach((piece) => {
+      client.peer.ask({
+        ...GROUP,
+        bytes: encodeDatagram(piece),
+        settledBy: 'ack',
+        done: (ok) => {
+          if (ok || piece.kind !== 'msg') return;
+          this.goOffline(client, 'does not answer');
+          this.keepFor(client, { sender: who.name, time: clockTime(at), text: piece.text }).catch(this.#unkept);
+        },
+      });
+    });
+    return true;
+  }
+
+  /** Settles when it is on disk. */
+  async keepFor(client: Client, mail: Pick<Mail, 'sender' | 'time' | 'text'>): Promise<void> {
+    await this.options.backbone.addMail({ ...mail, owner: client.contact.key, at: this.options.wall() });
+  }
+
+  /** Calls back whether it is there. */
+  check(client: Client, done: (isThere: boolean) => void): void {
+    client.peer.ask({ ...CHECK, bytes: encodeDatagram({ kind: 'status_check' }), settledBy: 'alive', done });
+  }
+
+  // --- what was missed -----------------------------------------------------------------------------------
+
+  async #catchUp(client: Client, evenNothing: boolean): Promise<void> {
+    const { house, backbone } = this.options;
+    const room = await house.openRoom(MAIN_ROOM);
+    const [posts, mails] = await Promise.all([house.history(room, MAX_MISSED), backbone.mailOf(client.contact.key)]);
+    if (!client.member) return;
+    const until = client.firstHeld ?? Number.POSITIVE_INFINITY;
+    const missed = posts.filter(({ id, who }) => id > client.contact.heard && id < until && who.name !== client.name);
+    const entries = [...missed.map(entryOfPost), ...mails.map(entryOfMail)].sort((a, b) => a.at - b.at);
+    if (entries.length === 0 && !evenNothing) return;
+    for (const { bytes, entries: carried } of datagramsOf(entries, client.maxBytes)) {
+      client.peer.ask({
+        ...OFFLINE,
+        bytes,
+        settledBy: 'ack',
+        done: (ok) => {
+          if (ok) this.#delivered(client, carried);
+          else this.goOffline(client, 'does not answer');
+        },
+      });
+    }
+  }
+
+  #delivered(client: Client, entries: readonly Entry[]): void {
+    const { backbone } = this.options;
+    const posts = entries.flatMap(({ post }) => post ?? []);
+    const mails = entries.flatMap(({ mail }) => mail ?? []);
+    client.contact.heard = Math.max(client.contact.heard, ...posts.map(({ id }) => id));
+    this.#keep(client);
+    if (mails.length > 0) {
+      backbone.dropMail(client.contact.key, Math.max(...mails.map(({ id }) => id))).catch(this.#unkept);
+    }
+    for (const { sender, time } of mails) if (sender !== undefined) this.#receipt(sender, time, client.name);
+  }
+
+  /** Its sender learns that it has arrived, now or when it comes back. */
+  #receipt(sender: string, time: string, receiver: string): void {
+    const to = this.clientOf(sender);
+    if (!to) return;
+    const text = ` [Offline Message sent at ${time} received by ${receiver}.]`;
+    const keep = () => this.keepFor(to, { sender: undefined, time, text }).catch(this.#unkept);
+    if (!to.member) return void keep();
+    const bytes = encodeDatagram({ kind: 'msg', from: undefined, text });
+    to.peer.ask({
+      ...GROUP,
+      bytes,
+      settledBy: 'ack',
+      done: (ok) => {
+        if (ok) return;
+        this.goOffline(to, 'does not answer');
+        keep();
+      },
+    });
+  }
+
+  /** The store says so in the log. */
+  readonly #unkept = (error: unknown): void => {
+    if (!(error instanceof HouseError)) this.options.onBug(error);
+  };
+
+  // --- members of other dialects -------------------------------------------------------------------------
+
+  /** It is in the common room: the table lists it as soon as it has a port. */
+  strangerCame(person: Person): void {
+    const { id } = person;
+    if (this.#strangers.has(id) || this.#strangers.size >= MAX_MAILBOXES) return;
+    const stranger: Stranger = { person, mailbox: undefined };
+    this.#strangers.set(id, stranger);
+    this.options.mailboxes
+      .open((bytes, from) => this.#mailed(person, bytes, from))
+      .then((mailbox) => {
+        if (this.#strangers.get(id) !== stranger) return mailbox.close();
+        stranger.mailbox = mailbox;
+        this.tableChanged();
+      })
+      .catch(() => {
+        // without a port it is not listed
+        if (this.#strangers.get(id) === stranger) this.#strangers.delete(id);
+      });
+  }
+
+  /** A client has sent something to that person's port. */
+  #mailed(to: Person, bytes: Uint8Array, from: Address): void {
+    const message = readDatagram(bytes);
+    if (message?.kind !== 'msg' && message?.kind !== 'ack') return;
+    const client = message.from === undefined ? undefined : this.clientOf(message.from);
+    if (!client?.member || client.contact.ip !== from.ip) return;
+    const now = this.options.now();
+    if (message.kind === 'ack') return client.peer.acked(now);
+    if (!this.options.house.whisper(client.member, to, message.text)) return;
+    client.peer.answer(encodeDatagram({ kind: 'ack', from: to.name }), now);
+  }
+
+  strangerLeft(id: string): void {
+    const stranger = this.#strangers.get(id);
+    if (!stranger) return;
+    this.#strangers.delete(id);
+    stranger.mailbox?.close();
+    if (stranger.mailbox) this.tableChanged();
+  }
+
+  strangersLeft(): void {
+    for (const id of [...this.#strangers.keys()]) this.strangerLeft(id);
+  }
+}
+
+/** The clients who are online, as they hear the common room. */
+class GroupAudience implements Audience {
+  readonly #datagram: Datagram;
+  readonly #room: Room;
+  readonly #clientOf: (member: Member) => Client;
+  readonly #seated = new Map<string, Client>();
+
+  constructor(datagram: Datagram, room: Room, clientOf: (member: Member) => Client) {
+    this.#datagram = datagram;
+    this.#room = room;
+    this.#clientOf = clientOf;
+  }
+
+  add(member: Member): void {
+    this.#seated.set(member.person.id, this.#clientOf(member));
+    if (this.#seated.size === 1) for (const person of this.#room.people.values()) this.#came(person);
+  }
+
+  remove(member: Member): void {
+    this.#seated.delete(member.person.id);
+    if (this.#seated.size === 0) this.#datagram.strangersLeft();
+  }
+
+  hear(event: HouseEvent): void {
+    switch (event.kind) {
+      case 'joined':
+        return this.#came(event.who);
+      case 'left':
+        return this.#datagram.strangerLeft(event.who.id);
+      case 'post':
+        return this.#tell(event);
+      case 'closing':
+        return;
+    }
+  }
+
+  #came(person: Person): void {
+    if (person.dialect !== 'datagram') this.#datagram.strangerCame(person);
+  }
+
+  #tell(post: Post): void {
+    const own = this.#seated.get(post.who.id);
+    const message = { kind: 'group', name: post.who.name, text: post.text } as const;
+    const pieces = splitMessage(message, MAX_CLASSIC_BYTES).map(encodeDatagram);
+    for (const client of this.#seated.values()) if (client !== own) this.#datagram.tellGroup(client, post, pieces);
+    if (!own) return;
+    own.contact.heard = post.id;
+    own.said.shift()?.(post);
+  }
+}
+
+/** Undefined for what is no message: it is not answered, for its sender may be forged. */
+export function readDatagram(bytes: Uint8Array): DatagramMessage | undefined {
+  try {
+    return decodeDatagram(bytes);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return undefined;
+  }
+}
+
+// --- what waits for somebody ------------------------------------------------------------------------------
+
+interface Entry extends OfflineMessage {
+  readonly at: number;
+  readonly post?: Post;
+  readonly mail?: Mail;
+}
+
+function entryOfPost(post: Post): Entry {
+  const { who, at, text } = post;
+  return { from: who.name, time: clockTime(at), text, isGroup: true, at, post };
+}
+
+function entryOfMail(mail: Mail): Entry {
+  const { sender, time, text, at } = mail;
+  return { from: sender, time, text, isGroup: false, at, mail };
+}
+
+/** Datagrams, each with the entries that are delivered when it is acknowledged: a long one with its last piece. */
+function datagramsOf(entries: readonly Entry[], maxBytes: number): Array<{ bytes: Uint8Array; entries: Entry[] }> {
+  let at = 0;
+  let chars = 0;
+  return splitOffline(entries, maxBytes).map((message) => {
+    const whole: Entry[] = [];
+    for (const { text } of message.kind === 'offline_messages' ? message.messages : []) {
+      const entry = entries[at] as Entry;
+      chars += text.length;
+      if (chars < entry.text.length) continue;
+      whole.push(entry);
+      at++;
+      chars = 0;
+    }
+    return { bytes: encodeDatagram(message as DatagramMessage), entries: whole };
+  });
+}
+
+/** `HH:MM:SS`, local time. */
+export function clockTime(at: number): string {
+  return new Date(at).toTimeString().slice(0, 8);
+}
