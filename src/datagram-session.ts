@@ -171,7 +171,7 @@ export class DatagramServer implements DatagramSession {
   /** A member of another dialect, whose port did not answer. */
   #toStranger(client: Client, copy: Copy, { to, text }: Of<'to_offline'>): void {
     const { house } = this.#datagram.options;
-    const stranger = this.#datagram.strangerOf(to);
+    const stranger = this.#datagram.strangers.find(to);
     const isTold = stranger && client.member && house.whisper(client.member, stranger, text);
     if (isTold) this.#answer(client, copy, ACK);
     else this.#answer(client, copy, { kind: 'error', text: ` [Client ${to.slice(0, 64)} can't be reached.]` });

@@ -4,14 +4,16 @@
 
 import { Alarms } from './alarm.ts';
 import type { Backbone } from './backbone.ts';
+import { clockTime, datagramsOf, type Entry, entryOfMail, entryOfPost } from './datagram-missed.ts';
 import { CLASSIC, DatagramPeer, OURS } from './datagram-peer.ts';
+import { Strangers } from './datagram-strangers.ts';
 import { HouseError, ProtocolError } from './errors.ts';
 import type { HouseEvent, Person, Post, Whisper } from './events.ts';
 import { Members } from './members.ts';
 import { MAIN_ROOM, nameKey } from './names.ts';
 import type { Audience, Member, Room } from './room.ts';
 import type { House } from './rooms.ts';
-import type { Address, DatagramPort, Mailbox, Mailboxes } from './session.ts';
+import type { Address, DatagramPort, Mailboxes } from './session.ts';
 import type { Contact, Mail } from './store.ts';
 import {
   type DatagramMessage,
@@ -19,9 +21,7 @@ import {
   encodeDatagram,
   MAX_CLASSIC_BYTES,
   MAX_OUR_BYTES,
-  type OfflineMessage,
   splitMessage,
-  splitOffline,
   type TableRow,
   tableThatFits,
 } from './wire-datagram.ts';
@@ -37,7 +37,6 @@ const TABLE_MS = 50;
 const MAX_MISSED = 200;
 const MAX_CONTACTS = 10_000;
 const MAX_CONTACTS_EACH_IP = 250;
-const MAX_MAILBOXES = 256;
 
 export interface DatagramOptions {
   readonly house: House;
@@ -80,19 +79,14 @@ export class Client {
   }
 }
 
-/** A member of another dialect, as the table shows it. */
-interface Stranger {
-  readonly person: Person;
-  mailbox: Mailbox | undefined;
-}
-
 export class Datagram {
   readonly options: DatagramOptions;
   readonly alarms: Alarms;
+  /** Members of other dialects. */
+  readonly strangers: Strangers;
   readonly #members: Members<Client>;
   readonly #clients = new Map<string, Client>();
   readonly #perIp = new Map<string, number>();
-  readonly #strangers = new Map<string, Stranger>();
   readonly #tables = new Map<string, Uint8Array>();
   #port: DatagramPort | undefined;
   #nextAt = Number.POSITIVE_INFINITY;
@@ -102,6 +96,11 @@ export class Datagram {
     this.alarms = new Alarms((at) => {
       this.#nextAt = at;
       this.#port?.wake();
+    });
+    this.strangers = new Strangers({
+      mailboxes: options.mailboxes,
+      changed: () => this.tableChanged(),
+      received: (person, bytes, from) => this.#mailed(person, bytes, from),
     });
     this.#members = new Members(
       options.house,
@@ -141,12 +140,6 @@ export class Datagram {
 
   clientOf(name: string): Client | undefined {
     return this.#clients.get(nameKey(name.trim()));
-  }
-
-  strangerOf(name: string): Person | undefined {
-    const key = nameKey(name.trim());
-    for (const { person } of this.#strangers.values()) if (nameKey(person.name) === key) return person;
-    return undefined;
   }
 
   // --- coming and going ----------------------------------------------------------------------------------
@@ -288,10 +281,7 @@ export class Datagram {
       port: contact.port,
       online: member !== undefined,
     }));
-    const others = [...this.#strangers.values()].flatMap(({ person, mailbox }) =>
-      mailbox ? [{ name: person.name, ip, port: mailbox.port, online: true }] : [],
-    );
-    return [...ours, ...others];
+    return [...ours, ...this.strangers.rows(ip)];
   }
 
   // --- what is said --------------------------------------------------------------------------------------
@@ -425,28 +415,7 @@ export class Datagram {
     if (!(error instanceof HouseError)) this.options.onBug(error);
   };
 
-  // --- members of other dialects -------------------------------------------------------------------------
-
-  /** It is in the common room: the table lists it as soon as it has a port. */
-  strangerCame(person: Person): void {
-    const { id } = person;
-    if (this.#strangers.has(id) || this.#strangers.size >= MAX_MAILBOXES) return;
-    const stranger: Stranger = { person, mailbox: undefined };
-    this.#strangers.set(id, stranger);
-    this.options.mailboxes
-      .open((bytes, from) => this.#mailed(person, bytes, from))
-      .then((mailbox) => {
-        if (this.#strangers.get(id) !== stranger) return mailbox.close();
-        stranger.mailbox = mailbox;
-        this.tableChanged();
-      })
-      .catch(() => {
-        // without a port it is not listed
-        if (this.#strangers.get(id) === stranger) this.#strangers.delete(id);
-      });
-  }
-
-  /** A client has sent something to that person's port. */
+  /** A client has sent something to the port of a member of another dialect. */
   #mailed(to: Person, bytes: Uint8Array, from: Address): void {
     const message = readDatagram(bytes);
     if (message?.kind !== 'msg' && message?.kind !== 'ack') return;
@@ -456,18 +425,6 @@ export class Datagram {
     if (message.kind === 'ack') return client.peer.acked(now);
     if (!this.options.house.whisper(client.member, to, message.text)) return;
     client.peer.answer(encodeDatagram({ kind: 'ack', from: to.name }), now);
-  }
-
-  strangerLeft(id: string): void {
-    const stranger = this.#strangers.get(id);
-    if (!stranger) return;
-    this.#strangers.delete(id);
-    stranger.mailbox?.close();
-    if (stranger.mailbox) this.tableChanged();
-  }
-
-  strangersLeft(): void {
-    for (const id of [...this.#strangers.keys()]) this.strangerLeft(id);
   }
 }
 
@@ -491,7 +448,7 @@ class GroupAudience implements Audience {
 
   remove(member: Member): void {
     this.#seated.delete(member.person.id);
-    if (this.#seated.size === 0) this.#datagram.strangersLeft();
+    if (this.#seated.size === 0) this.#datagram.strangers.clear();
   }
 
   hear(event: HouseEvent): void {
@@ -499,7 +456,7 @@ class GroupAudience implements Audience {
       case 'joined':
         return this.#came(event.who);
       case 'left':
-        return this.#datagram.strangerLeft(event.who.id);
+        return this.#datagram.strangers.left(event.who.id);
       case 'post':
         return this.#tell(event);
       case 'closing':
@@ -508,7 +465,7 @@ class GroupAudience implements Audience {
   }
 
   #came(person: Person): void {
-    if (person.dialect !== 'datagram') this.#datagram.strangerCame(person);
+    if (person.dialect !== 'datagram') this.#datagram.strangers.came(person);
   }
 
   #tell(post: Post): void {
@@ -530,45 +487,4 @@ export function readDatagram(bytes: Uint8Array): DatagramMessage | undefined {
     if (!(error instanceof ProtocolError)) throw error;
     return undefined;
   }
-}
-
-// --- what waits for somebody ------------------------------------------------------------------------------
-
-interface Entry extends OfflineMessage {
-  readonly at: number;
-  readonly post?: Post;
-  readonly mail?: Mail;
-}
-
-function entryOfPost(post: Post): Entry {
-  const { who, at, text } = post;
-  return { from: who.name, time: clockTime(at), text, isGroup: true, at, post };
-}
-
-function entryOfMail(mail: Mail): Entry {
-  const { sender, time, text, at } = mail;
-  return { from: sender, time, text, isGroup: false, at, mail };
-}
-
-/** Datagrams, each with the entries that are delivered when it is acknowledged: a long one with its last piece. */
-function datagramsOf(entries: readonly Entry[], maxBytes: number): Array<{ bytes: Uint8Array; entries: Entry[] }> {
-  let at = 0;
-  let chars = 0;
-  return splitOffline(entries, maxBytes).map((message) => {
-    const whole: Entry[] = [];
-    for (const { text } of message.kind === 'offline_messages' ? message.messages : []) {
-      const entry = entries[at] as Entry;
-      chars += text.length;
-      if (chars < entry.text.length) continue;
-      whole.push(entry);
-      at++;
-      chars = 0;
-    }
-    return { bytes: encodeDatagram(message as DatagramMessage), entries: whole };
-  });
-}
-
-/** `HH:MM:SS`, local time. */
-export function clockTime(at: number): string {
-  return new Date(at).toTimeString().slice(0, 8);
 }
