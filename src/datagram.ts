@@ -15,6 +15,7 @@ import type { Audience, Member, Room } from './room.ts';
 import type { House } from './rooms.ts';
 import type { Address, DatagramPort, Mailboxes } from './session.ts';
 import type { Contact, Mail } from './store.ts';
+import { AtMost } from './throttle.ts';
 import {
   type DatagramMessage,
   decodeDatagram,
@@ -36,6 +37,7 @@ const TABLE_MS = 50;
 /** So much of what was said in the group waits for somebody. */
 const MAX_MISSED = 200;
 const MAX_CONTACTS = 10_000;
+const MAX_READING = 16;
 const MAX_CONTACTS_EACH_IP = 250;
 
 export interface DatagramOptions {
@@ -88,6 +90,8 @@ export class Datagram {
   readonly #clients = new Map<string, Client>();
   readonly #perIp = new Map<string, number>();
   readonly #tables = new Map<string, Uint8Array>();
+  /** The store does not answer everybody at once. */
+  readonly #reading = new AtMost(MAX_READING);
   #port: DatagramPort | undefined;
   #nextAt = Number.POSITIVE_INFINITY;
 
@@ -385,7 +389,8 @@ export class Datagram {
     client.contact.heard = Math.max(client.contact.heard, ...posts.map(({ id }) => id));
     this.#keep(client);
     if (mails.length > 0) {
-      backbone.dropMail(client.contact.key, Math.max(...mails.map(({ id }) => id))).catch(this.#unkept);
+      const last = Math.max(...mails.map(({ id }) => id));
+      this.#reading.run(() => backbone.dropMail(client.contact.key, last)).catch(this.#unkept);
     }
     for (const { sender, time } of mails) if (sender !== undefined) this.#receipt(sender, time, client.name);
   }

@@ -9,10 +9,12 @@ import { Members } from './members.ts';
 import type { Member, Room } from './room.ts';
 import type { House } from './rooms.ts';
 import type { Address, Broadcast, Doors, Multicast } from './session.ts';
+import { AtMost } from './throttle.ts';
 import { type Chat, chatTime, type LobbyReply, type LobbyRequest, splitChat } from './wire-lobby.ts';
 
 /** More than fit into a frame anyway. */
 const MAX_CHATS = 100;
+const MAX_SEARCHES = 100;
 /** Of a longer one at least the end fits into a frame together with others. */
 const PAST_CHAT_BYTES = 4096;
 
@@ -35,6 +37,8 @@ export class Lobby {
   readonly people: People;
   readonly groups = new Groups();
   readonly carried = new Carried();
+  /** One after another: nobody else's posts wait behind a queue of them. */
+  readonly searches = new AtMost(1, MAX_SEARCHES);
   readonly #audiences = new Map<string, LobbyAudience>();
 
   constructor(options: LobbyOptions, audienceOf: AudienceMaker) {
@@ -85,7 +89,8 @@ export async function readBack(
   const { house, accounts } = lobby.options;
   const count = Math.min(request.count, MAX_CHATS);
   if (request.kind === 'search') {
-    const found = await house.search(request.words, { limit: count, account: login?.key, room: here?.key });
+    const options = { limit: count, account: login?.key, room: here?.key };
+    const found = await lobby.searches.run(() => house.search(request.words, options));
     return { kind: 'previous', chats: found.flatMap(({ post, roomName }) => numbered(post, roomName)) };
   }
   const room = request.room === undefined ? here : await house.lookUp(request.room);

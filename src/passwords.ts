@@ -3,7 +3,7 @@
 
 import type { ScryptOptions } from 'node:crypto';
 import type { Hasher } from './accounts.ts';
-import { HouseError } from './errors.ts';
+import { AtMost } from './throttle.ts';
 
 /** Some 40 ms and 16 MB. */
 const COST = { N: 16_384, r: 8, p: 1 };
@@ -23,8 +23,7 @@ interface Cost {
 }
 
 export class Passwords implements Hasher {
-  #running = 0;
-  readonly #waiting: Array<() => void> = [];
+  readonly #turns = new AtMost(AT_ONCE, MAX_WAITING);
 
   async hash(password: string): Promise<string> {
     const salt = crypto().randomBytes(SALT_BYTES);
@@ -43,23 +42,8 @@ export class Passwords implements Hasher {
     return effortOf(cost) < effortOf(COST);
   }
 
-  async #scrypt(password: string, salt: Buffer, length: number, cost: Cost): Promise<Buffer> {
-    await this.#turn();
-    try {
-      return await scrypt(password, salt, length, { ...cost, maxmem: MAX_MEMORY });
-    } finally {
-      this.#running--;
-      this.#waiting.shift()?.();
-    }
-  }
-
-  async #turn(): Promise<void> {
-    if (this.#running >= AT_ONCE) {
-      if (this.#waiting.length >= MAX_WAITING)
-        throw new HouseError('too-fast', 'too many are logging in: try again soon');
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-    this.#running++;
+  #scrypt(password: string, salt: Buffer, length: number, cost: Cost): Promise<Buffer> {
+    return this.#turns.run(() => scrypt(password, salt, length, { ...cost, maxmem: MAX_MEMORY }));
   }
 }
 

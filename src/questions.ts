@@ -4,7 +4,7 @@ import type { Database } from './database.ts';
 import { HouseError } from './errors.ts';
 import type { Answer, Method, Question } from './store-worker.ts';
 
-const MAX_ASKED = 100;
+const MAX_ASKED = 1000;
 
 interface Asked {
   resolve(value: unknown): void;

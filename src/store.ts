@@ -1,8 +1,8 @@
-// Layer 2. What is kept: rooms, their numbers, posts. SQLite runs in a thread of its own (store-worker.ts);
-// this side gathers what is to be written and hands it over in groups a few milliseconds apart, so that a
-// burst costs one fsync and chat never waits for the disk. All that waits is bounded: posts that come while
-// too many are unwritten are not kept (and whoever waits for an acknowledgement gets none), and rooms and
-// numbers are refused.
+// Layer 2. What is kept: rooms, their numbers, posts, contacts and their mail. SQLite runs in a thread of its own
+// (store-worker.ts); this side gathers what is to be written and hands it over in groups a few milliseconds
+// apart, so that a burst costs one fsync and chat never waits for the disk. All that waits is bounded: posts that
+// come while too many are unwritten are not kept (and whoever waits for an acknowledgement gets none), and rooms,
+// numbers and mail are refused.
 
 import { setImmediate, setTimeout } from 'node:timers';
 import { Worker } from 'node:worker_threads';

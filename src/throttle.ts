@@ -1,5 +1,7 @@
-// Layer 2. How often something may be done, and how often it may fail: a bucket of tokens for each key. Time is
-// passed in.
+// Layer 2. How often something may be done, and how often it may fail: a bucket of tokens for each key. How much may
+// be done at once. Time is passed in.
+
+import { HouseError } from './errors.ts';
 
 export interface ThrottleOptions {
   /** So many at once ... */
@@ -116,5 +118,32 @@ export class Tries {
     const free = left > 0 ? left - (this.#underWay.get(key) ?? 0) : waiting.length;
     for (const resolve of waiting.splice(0, free)) resolve();
     if (waiting.length === 0) this.#waiting.delete(key);
+  }
+}
+
+/** So much at once, and no more; what comes besides waits its turn. */
+export class AtMost {
+  readonly #atOnce: number;
+  readonly #maxWaiting: number;
+  #running = 0;
+  readonly #waiting: Array<() => void> = [];
+
+  constructor(atOnce: number, maxWaiting = Number.POSITIVE_INFINITY) {
+    this.#atOnce = atOnce;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running < this.#atOnce) this.#running++;
+    else if (this.#waiting.length < this.#maxWaiting) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else throw new HouseError('too-fast', 'too many are waiting: try again soon');
+    try {
+      return await work();
+    } finally {
+      // whoever is next takes over this place
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#running--;
+    }
   }
 }
