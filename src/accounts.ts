@@ -7,7 +7,7 @@ import { HouseError } from './errors.ts';
 import { checkName, isReserved, nameKey } from './names.ts';
 import { Pass, type Room } from './room.ts';
 import { networkOf } from './session.ts';
-import { Throttle, Tries } from './throttle.ts';
+import { AtMostEach, Throttle, Tries } from './throttle.ts';
 
 export interface Hasher {
   hash(password: string): Promise<string>;
@@ -38,6 +38,8 @@ const FAILURES = { burst: 5, everyMs: 10_000 };
 const REGISTRATIONS = { burst: 30, everyMs: 20_000 };
 /** Addresses at which a name's own password was right: others' failures there don't lock it out. */
 const MAX_KNOWN = 10_000;
+/** So many passwords of one address are hashed at once, or wait for it: others are not kept from logging in. */
+const HASHES_EACH = { atOnce: 5, waiting: 100 };
 /** Names that are made up for those who have no account. */
 const GUEST = /^guest-\d+$|~/;
 
@@ -50,6 +52,7 @@ export class Accounts {
   readonly #triesFrom: Tries;
   readonly #triesAtRoom: Tries;
   readonly #registrationsFrom = new Throttle(REGISTRATIONS);
+  readonly #hashing = new AtMostEach(HASHES_EACH.atOnce, HASHES_EACH.waiting);
   readonly #known = new Set<string>();
   #decoy: Promise<string> | undefined;
 
@@ -68,7 +71,7 @@ export class Accounts {
     if (this.#backbone.isRegistered(account.key)) throw registered(account.name);
     const wait = this.#registrationsFrom.take(networkOf(ip), this.#now());
     if (wait > 0) throw tooFast('too many accounts were made from your address', wait);
-    await this.#add(account, password);
+    await this.#hashing.run(networkOf(ip), () => this.#add(account, password));
   }
 
   /** From a file of the operator's: nobody is slowed. False when there is one of that name, which stays as it is. */
@@ -83,7 +86,7 @@ export class Accounts {
   async login(name: string, password: string, ip: string): Promise<Login> {
     const key = nameKey(name.trim());
     const known = `${key} ${ip}`;
-    const check = () => this.#check(key, password);
+    const check = () => this.#hashing.run(networkOf(ip), () => this.#check(key, password));
     const login = await limited(this.#triesFrom, networkOf(ip), () =>
       this.#known.has(known) ? check() : limited(this.#triesOfName, key, check),
     );
@@ -91,9 +94,9 @@ export class Accounts {
     return login;
   }
 
-  hashPassword(password: string): Promise<string> {
+  async hashPassword(password: string, ip: string): Promise<string> {
     checkPassword(password);
-    return this.#hasher.hash(password);
+    return this.#hashing.run(networkOf(ip), () => this.#hasher.hash(password));
   }
 
   /** What lets one into a room: its owner, or whoever knows its password. */
@@ -106,7 +109,7 @@ export class Accounts {
     if (by.password === undefined) throw new HouseError('room-password', `${room.name} has a password`);
     const { password } = by;
     await limited(this.#triesAtRoom, `${networkOf(by.ip)} ${room.key}`, async () => {
-      if (await this.#verify(password, hash)) return;
+      if (await this.#hashing.run(networkOf(by.ip), () => this.#verify(password, hash))) return;
       throw new HouseError('room-password', `that is not the password of ${room.name}`);
     });
     return new Pass(room);
@@ -141,7 +144,10 @@ export class Accounts {
   }
 
   #decoyHash(): Promise<string> {
-    this.#decoy ??= this.#hasher.hash('');
+    this.#decoy ??= this.#hasher.hash('').catch((error) => {
+      this.#decoy = undefined;
+      throw error;
+    });
     return this.#decoy;
   }
 

@@ -96,6 +96,14 @@ export class Connection extends OutPort implements Port, Sleeper {
     this.#context.alarms.update(this);
   }
 
+  wake(): void {
+    this.#context.alarms.update(this);
+  }
+
+  get isCongested(): boolean {
+    return this.#congested;
+  }
+
   fail(error: unknown): void {
     this.#logBug(error);
     this.#endFor('a bug of the server');
@@ -113,6 +121,7 @@ export class Connection extends OutPort implements Port, Sleeper {
     } else {
       if (this.#limit === 'stalled') this.#clearLimit();
       this.#readOn();
+      this.wake();
     }
   }
 

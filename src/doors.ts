@@ -8,8 +8,8 @@ import { HouseError } from './errors.ts';
 import { type Doors, networkOf, type Port, type Session } from './session.ts';
 
 const OPEN_MS = 10_000;
-const MAX_OPEN = 4000;
-const MAX_OPEN_EACH = 2000;
+const MAX_OPEN = 8000;
+const MAX_OPEN_EACH = 1000;
 
 export interface DoorOptions {
   /** '' for every address of both families. */

@@ -36,8 +36,8 @@ export interface Entrance {
   readonly login: Login | undefined;
   readonly pass: Pass | undefined;
   readonly viaTcp: boolean;
-  /** Its connection to the lobby is closed, as classic clients do. */
-  hasLeftLobby(): boolean;
+  /** Whether its login may go on with the next connection to the lobby. */
+  mayCarry(): boolean;
   /** Gives the place in the multicast group up. */
   release(): void;
 }
@@ -83,9 +83,9 @@ export class LobbyAudience implements Audience {
         for (const session of this.#sessionsOf(event)) session.putOut();
         return;
       case 'post':
+        this.#seated.get(event.who.id)?.heard(event);
         for (const session of this.#reading) session.missed(event);
-        this.#tell(chatOf(event, this.room.name));
-        return this.#seated.get(event.who.id)?.heard(event);
+        return this.#tell(chatOf(event, this.room.name));
       case 'closing': {
         const contents = 'This server is going down.';
         return this.#tell({ creator: 'server', room: this.room.name, contents, datetime: chatTime(event.at) });
@@ -260,12 +260,12 @@ export class RoomSession implements Session {
   #leave(reason: string): void {
     if (this.#gone) return;
     this.#gone = true;
-    const { login, hasLeftLobby, release } = this.#entrance;
+    const { login, viaTcp, mayCarry, release } = this.#entrance;
     const { strictLobby, now } = this.#lobby.options;
-    if (this.#entrance.viaTcp) this.#audience?.unlisten(this);
+    if (viaTcp) this.#audience?.unlisten(this);
     release();
     this.#giveUp(this.#somebody, reason);
-    if (login && hasLeftLobby() && !strictLobby) this.#lobby.carried.leave(this.port.remote.ip, login, now());
+    if (login && !viaTcp && !strictLobby && mayCarry()) this.#lobby.carried.leave(this.port.remote.ip, login, now());
   }
 
   /** No longer one of that person's connections; the last one in the room takes the person out of it. */

@@ -28,8 +28,11 @@ export class LobbySession implements Session {
   readonly #port: Port;
   readonly #decoder = new LobbyRequestDecoder();
   #login: Login | undefined;
-  /** A request is being answered; those behind it wait. */
+  /** A request is being answered, or its answer goes out; those behind it wait. */
   #busy = false;
+  /** The next request is for the next turn of the event loop: a segment may bring thousands. */
+  #isNextTurn = false;
+  #hasCarried = false;
   #inputEnded = false;
   #gone = false;
 
@@ -59,25 +62,29 @@ export class LobbySession implements Session {
     this.#send({ kind: 'error', message: reason });
   }
 
-  tick(): void {}
+  tick(): void {
+    if (!this.#isNextTurn || this.#port.isCongested) return;
+    this.#isNextTurn = false;
+    this.#busy = false;
+    this.#pump();
+    if (!this.#busy && !this.#gone) this.#port.resume();
+  }
 
   deadline(): number {
-    return Number.POSITIVE_INFINITY;
+    return this.#isNextTurn && !this.#port.isCongested ? 0 : Number.POSITIVE_INFINITY;
   }
 
   // --- requests ------------------------------------------------------------------------------------------
 
   #pump(): void {
-    while (!this.#busy && !this.#gone) {
-      const request = this.#next();
-      if (request === undefined) break;
+    const request = this.#busy || this.#gone ? undefined : this.#next();
+    if (request !== undefined) {
       this.#busy = true;
       this.#answer(request)
         .then((reply) => {
           this.#send(reply);
-          this.#busy = false;
-          this.#pump();
-          if (!this.#busy && !this.#gone) this.#port.resume();
+          this.#isNextTurn = true;
+          this.#port.wake();
         })
         .catch((error) => this.#port.fail(error));
     }
@@ -168,9 +175,16 @@ export class LobbySession implements Session {
     const release = () => {
       if (group) this.#lobby.groups.release(key);
     };
-    const entrance = { room: asked, login, pass, viaTcp, hasLeftLobby: () => this.#gone, release };
+    const entrance = { room: asked, login, pass, viaTcp, mayCarry: () => this.#mayCarry(), release };
     const port = await doors.open(ip, (those) => new RoomSession(this.#lobby, those, entrance), release);
     return { kind: 'door', port, group: group?.ip ?? '', groupPort: group?.port ?? 0, viaTcp };
+  }
+
+  /** Once, after a classic client has left the lobby for a room. */
+  #mayCarry(): boolean {
+    if (!this.#gone || this.#hasCarried) return false;
+    this.#hasCarried = true;
+    return true;
   }
 
   async #checkMulticast(room: Room | undefined): Promise<void> {
@@ -190,7 +204,8 @@ export class LobbySession implements Session {
       throw new HouseError('too-long', `a description has at most ${MAX_DESCRIPTION_CHARS} characters`);
     }
     if (nameKey(room.trim()) === MAIN_ROOM) throw new HouseError('not-allowed', `${MAIN_ROOM} is everybody's room`);
-    const hash = password ? await accounts.hashPassword(password) : undefined;
+    if (await house.lookUp(room)) throw new HouseError('name-taken', `there is a room ${room.trim()} already`);
+    const hash = password ? await accounts.hashPassword(password, this.#port.remote.ip) : undefined;
     const made = await house.makeRoom(room, { description, owner: login.key, password: hash });
     return good(`room ${made.name} created`);
   }

@@ -8,13 +8,14 @@ import type { LobbyAudience, RoomSession } from './lobby-room.ts';
 import { Members } from './members.ts';
 import type { Member, Room } from './room.ts';
 import type { House } from './rooms.ts';
-import type { Address, Broadcast, Doors, Multicast } from './session.ts';
-import { AtMost } from './throttle.ts';
+import { type Address, type Broadcast, type Doors, type Multicast, networkOf } from './session.ts';
+import { AtMost, AtMostEach } from './throttle.ts';
 import { type Chat, chatTime, type LobbyReply, type LobbyRequest, splitChat } from './wire-lobby.ts';
 
 /** More than fit into a frame anyway. */
 const MAX_CHATS = 100;
 const MAX_SEARCHES = 100;
+const LOOKS_BACK_EACH = { atOnce: 2, waiting: 200 };
 /** Of a longer one at least the end fits into a frame together with others. */
 const PAST_CHAT_BYTES = 4096;
 
@@ -37,8 +38,9 @@ export class Lobby {
   readonly people: People;
   readonly groups = new Groups();
   readonly carried = new Carried();
-  /** One after another: nobody else's posts wait behind a queue of them. */
+  /** One after another, and few for one address: others' posts, logins and rooms don't wait behind a queue of them. */
   readonly searches = new AtMost(1, MAX_SEARCHES);
+  readonly looksBack = new AtMostEach(LOOKS_BACK_EACH.atOnce, LOOKS_BACK_EACH.waiting);
   readonly #audiences = new Map<string, LobbyAudience>();
 
   constructor(options: LobbyOptions, audienceOf: AudienceMaker) {
@@ -79,7 +81,17 @@ export function pastChats(post: Post, room: string): Chat[] {
 }
 
 /** `history` and `search`, the same in the lobby and in a room (`here`). */
-export async function readBack(
+export function readBack(
+  lobby: Lobby,
+  request: LobbyRequest & { kind: 'history' | 'search' },
+  login: Login | undefined,
+  ip: string,
+  here?: Room,
+): Promise<LobbyReply> {
+  return lobby.looksBack.run(networkOf(ip), () => lookBack(lobby, request, login, ip, here));
+}
+
+async function lookBack(
   lobby: Lobby,
   request: LobbyRequest & { kind: 'history' | 'search' },
   login: Login | undefined,

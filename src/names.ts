@@ -11,7 +11,8 @@ const NO_NAME = '\0';
 /** Control and unpaired characters, line separators, and those that turn the direction of text around. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 export const UNFIT = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/u;
-const INVISIBLE = /\p{Default_Ignorable_Code_Point}/gu;
+/** U+2800 is a braille cell without dots. */
+const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Cf}\u2800]/gu;
 
 /** Names that dialects give a meaning to: nobody wears one of them. */
 const RESERVED: ReadonlySet<string> = new Set(['server', 'all', 'root', 'me']);
@@ -19,10 +20,12 @@ const RESERVED: ReadonlySet<string> = new Set(['server', 'all', 'root', 'me']);
 /** The one room of dialects without rooms: everybody's, and nobody's own. */
 export const MAIN_ROOM = 'main';
 
-/** The same for all spellings of one name: without case, width and invisible characters. */
+/** The same for all spellings of one name: without case, width and invisible characters, blanks being one blank. */
 export function nameKey(name: string): string {
   if (name.length > MAX_WRITTEN_CHARS) return NO_NAME;
-  return name.normalize('NFKC').replace(INVISIBLE, '').toLowerCase().normalize('NFC');
+  const seen = name.normalize('NFKC').replace(INVISIBLE, '').replace(/\s+/gu, ' ').trim();
+  // at the end of a word this letter has a form of its own
+  return seen.toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
 }
 
 /** The name as it will stand, or a HouseError that says what is wrong with it. */

@@ -38,6 +38,10 @@ export interface Port {
   end(): void;
   /** Reading goes on after `receive` returned false; the deadline may have changed. */
   resume(): void;
+  /** The deadline of its session may have changed. */
+  wake(): void;
+  /** Its answers pile up: it is not read, and should not be answered further, until they have gone out. */
+  readonly isCongested: boolean;
   /** Something was thrown that is a bug: logged, and this connection closed. */
   fail(error: unknown): void;
 }

@@ -81,7 +81,23 @@ function looksLikeHttp(text: string): Verdict {
     : 'no';
 }
 
-const FRAMES = ['LGIN', 'LOUT', 'CUSR', 'ROOM', 'JOIN', 'CONN', 'CHAT', 'DELR', 'GOOD', 'ERRO', 'LTRQ', 'LTRS', 'PREV'];
+const FRAMES = [
+  'LGIN',
+  'LOUT',
+  'CUSR',
+  'ROOM',
+  'JOIN',
+  'CONN',
+  'CHAT',
+  'DELR',
+  'GOOD',
+  'ERRO',
+  'LTRQ',
+  'LTRS',
+  'PREV',
+  'HIST',
+  'FIND',
+];
 
 /**
  * A frame type, four digits (some programs pad with blanks), and then anything but the end of a line: that

@@ -133,6 +133,10 @@ export class AtMost {
     this.#maxWaiting = maxWaiting;
   }
 
+  get isIdle(): boolean {
+    return this.#running === 0;
+  }
+
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.#running < this.#atOnce) this.#running++;
     else if (this.#waiting.length < this.#maxWaiting) await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -144,6 +148,28 @@ export class AtMost {
       const next = this.#waiting.shift();
       if (next) next();
       else this.#running--;
+    }
+  }
+}
+
+/** The same for each key. */
+export class AtMostEach {
+  readonly #atOnce: number;
+  readonly #maxWaiting: number;
+  readonly #byKey = new Map<string, AtMost>();
+
+  constructor(atOnce: number, maxWaiting: number) {
+    this.#atOnce = atOnce;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  async run<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const turns = this.#byKey.get(key) ?? new AtMost(this.#atOnce, this.#maxWaiting);
+    this.#byKey.set(key, turns);
+    try {
+      return await turns.run(work);
+    } finally {
+      if (turns.isIdle) this.#byKey.delete(key);
     }
   }
 }

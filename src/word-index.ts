@@ -7,8 +7,10 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 /** So much is indexed at once: the writing of posts waits no longer than that. */
 const BATCH_POSTS = 1000;
 const BATCH_BYTES = 1024 * 1024;
-/** Of the posts that match, only so many are looked at. */
-const MAX_MATCHES = 10_000;
+/** Of the posts that match, only so many are looked at, whoever may read them. */
+const MAX_MATCHES = 200_000;
+/** The last word may be the beginning of one, if it is not one of which there are too many. */
+const MIN_PREFIX_CHARS = 3;
 const MAX_WORDS = 20;
 const MAX_QUERY_CHARS = 500;
 
@@ -89,11 +91,15 @@ export function prepareChange(db: DatabaseSync, sql: string): StatementSync {
  */
 export function matchOf(text: string): string | undefined {
   const phrases: string[] = [];
+  let last = '';
   let left = MAX_WORDS;
   for (const written of text.slice(0, MAX_QUERY_CHARS).split(/\s+/)) {
     const words = written.match(WORD)?.slice(0, left) ?? [];
     left -= words.length;
-    if (words.length > 0) phrases.push(`"${words.join(' ')}"`);
+    if (words.length === 0) continue;
+    phrases.push(`"${words.join(' ')}"`);
+    last = words.at(-1) ?? '';
   }
-  return phrases.length > 0 ? `${phrases.join(' ')} *` : undefined;
+  const isBeginning = last.length >= MIN_PREFIX_CHARS || /\P{ASCII}/u.test(last);
+  return phrases.length > 0 ? `${phrases.join(' ')}${isBeginning ? ' *' : ''}` : undefined;
 }

@@ -284,7 +284,7 @@ const unlock = suite('accounts: rooms with a password');
 
 async function withRoom() {
   const on = await withGriffin();
-  const password = await on.accounts.hashPassword('open');
+  const password = await on.accounts.hashPassword('open', '192.0.2.9');
   const room = await on.house.makeRoom('vault', { description: '', owner: 'griffin', password });
   return { ...on, room };
 }

@@ -7,6 +7,8 @@ import { setImmediate } from 'node:timers';
 import * as assert from 'uvu/assert';
 import { Accounts, type Hasher } from '../src/accounts.ts';
 import { type Backbone, LocalBackbone } from '../src/backbone.ts';
+import { type DatagramOptions, Datagram as RealDatagram } from '../src/datagram.ts';
+import { DatagramServer } from '../src/datagram-session.ts';
 import { HouseError } from '../src/errors.ts';
 import type { HouseEvent, Post } from '../src/events.ts';
 import { Files, type FilesOptions } from '../src/files.ts';
@@ -18,9 +20,10 @@ import { Menu } from '../src/menu-session.ts';
 import type { Member, Room, Tongue } from '../src/room.ts';
 import type { Limits } from '../src/rooms.ts';
 import { House } from '../src/rooms.ts';
-import type { Address, Broadcast, DatagramPort, Doors, Multicast, Port, Session } from '../src/session.ts';
+import type { Address, Broadcast, DatagramPort, Doors, Mailbox, Mailboxes, Multicast, Port, Session } from '../src/session.ts';
 import type { Account, Contact, Found, Mail, NewMail, SearchOptions, Store, StoredRoom } from '../src/store.ts';
 import type { StoreStart } from '../src/store-worker.ts';
+import { type DatagramMessage, decodeDatagram, encodeDatagram, type TableRow } from '../src/wire-datagram.ts';
 
 /** Everything that waits for promises alone has happened. */
 export function settle(): Promise<void> {
@@ -121,6 +124,10 @@ export class MemoryStore implements Store {
     const id = ++this.#lastMail;
     this.mail.push({ ...mail, id });
     return id;
+  }
+
+  countMailFrom(last: number): void {
+    this.#lastMail = last;
   }
 
   async mailOf(owner: string): Promise<Mail[]> {
@@ -256,6 +263,16 @@ export class FakePort implements Port {
 
   resume(): void {
     this.resumed++;
+  }
+
+  isCongested = false;
+  /** Whose deadline may have changed: what is due at once is done at once. */
+  session: Session | undefined;
+
+  wake(): void {
+    queueMicrotask(() => {
+      if (this.session?.deadline() === 0) this.session.tick(0);
+    });
   }
 
   fail(error: unknown): void {
@@ -406,6 +423,7 @@ async function talk(
     if (known) return known;
     const port = new FakePort(`c${n || '1'}`);
     const opened = open(port);
+    port.session = opened;
     ports.set(n, port);
     sessions.set(n, opened);
     return opened;
@@ -633,6 +651,7 @@ export class LobbyClient {
     this.port = new FakePort(id, ip);
     this.port.opened = on.clock.now;
     this.session = door === undefined ? new LobbySession(on.lobby, this.port) : on.doors.enter(door, this.port);
+    this.port.session = this.session;
   }
 
   /** One frame in one segment; what it was answered. */
@@ -692,4 +711,128 @@ export async function confer(on: TestLobby, script: string): Promise<void> {
       return `${type}…${json}`;
     }),
   );
+}
+
+// --- datagram ---------------------------------------------------------------------------------------------
+
+/** Mailboxes with the ports 60001, 60002 … */
+export class FakeMailboxes implements Mailboxes {
+  readonly opened = new Map<number, (bytes: Uint8Array, from: Address) => void>();
+  full = false;
+  #last = 60_000;
+
+  async open(receive: (bytes: Uint8Array, from: Address) => void): Promise<Mailbox> {
+    if (this.full) throw new HouseError('full', 'there is no port left');
+    const port = ++this.#last;
+    this.opened.set(port, receive);
+    return { port, close: () => void this.opened.delete(port) };
+  }
+}
+
+/** What was sent, and when. */
+export interface Sent {
+  readonly at: number;
+  readonly to: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface TestDatagram extends TestHouse {
+  readonly backbone: Backbone;
+  readonly session: DatagramServer;
+  readonly datagram: RealDatagram;
+  readonly port: FakeDatagramPort;
+  readonly mailboxes: FakeMailboxes;
+  /** Each table as the operator sees it. */
+  readonly tables: Array<readonly TableRow[]>;
+  /** What happens to each datagram; without it they are kept in `sent`. */
+  onSent: ((sent: Sent) => void) | undefined;
+  readonly sent: Sent[];
+  /** A datagram from there, now; what waits for nothing but promises has happened then. */
+  send(from: Address, message: DatagramMessage | string | Uint8Array): Promise<void>;
+  /** The session is woken whenever it wants to be. */
+  pass(ms: number): Promise<void>;
+  /** What that address was sent since the last time. */
+  take(to: Address): DatagramMessage[];
+}
+
+export interface TestDatagramOptions extends Partial<DatagramOptions> {
+  readonly store?: MemoryStore;
+  readonly backbone?: Backbone;
+  readonly limits?: Partial<Limits>;
+  readonly on?: TestHouse;
+}
+
+/** Everything is on the house's one clock; `on` is a house that is there already, on this backbone. */
+export function openDatagram(given: TestDatagramOptions = {}): TestDatagram {
+  const { on, store = on?.store ?? new MemoryStore(), limits, backbone = new LocalBackbone(store), ...options } = given;
+  const base = on ?? { ...openHouse(limits, backbone), store };
+  const { clock, bugs } = base;
+  const [mailboxes, port] = [new FakeMailboxes(), new FakeDatagramPort()];
+  const tables: Array<readonly TableRow[]> = [];
+  const datagram = new RealDatagram({
+    house: base.house,
+    backbone,
+    mailboxes,
+    now: () => clock.now,
+    wall: () => clock.now,
+    onTable: (rows) => void tables.push(rows),
+    onBug: (error) => bugs.push(error),
+    ...options,
+  });
+  const test: TestDatagram = {
+    ...base,
+    backbone,
+    datagram,
+    session: new DatagramServer(datagram, port),
+    port,
+    mailboxes,
+    tables,
+    onSent: undefined,
+    sent: [],
+    send: (from, message) => {
+      const isReady = typeof message === 'string' || message instanceof Uint8Array;
+      const bytes = isReady ? message : encodeDatagram(message);
+      test.session.receive(typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes, from, clock.now);
+      return settle();
+    },
+    pass: async (ms) => {
+      const end = clock.now + ms;
+      await settle();
+      for (let at = test.session.deadline(); at <= end; at = test.session.deadline()) {
+        clock.now = Math.max(clock.now, at);
+        test.session.tick(clock.now);
+        await settle();
+      }
+      clock.now = end;
+    },
+    take: (to) => {
+      const those = test.sent.filter((sent) => sent.to === `${to.ip}:${to.port}`);
+      for (const one of those) test.sent.splice(test.sent.indexOf(one), 1);
+      return those.map(({ bytes }) => decodeDatagram(bytes));
+    },
+  };
+  port.send = (bytes, to) => {
+    const sent = { at: clock.now, to: `${to.ip}:${to.port}`, bytes };
+    if (test.onSent) test.onSent(sent);
+    else test.sent.push(sent);
+  };
+  return test;
+}
+
+/** What is on disk, as a server finds it that is started again. */
+export function startedAgain(store: MemoryStore): MemoryStore {
+  const next = new MemoryStore();
+  next.rooms.push(...store.rooms);
+  next.posts.push(...store.posts);
+  for (const [key, contact] of store.contacts) next.contacts.set(key, contact);
+  next.mail = [...store.mail];
+  const lastMail = Math.max(0, ...store.mail.map(({ id }) => id));
+  next.countMailFrom(lastMail);
+  next.start = {
+    ...store.start,
+    lastPost: Math.max(0, ...store.posts.map(({ id }) => id)),
+    lastRoom: Math.max(0, ...store.rooms.map(({ id }) => id)),
+    contacts: [...store.contacts.values()],
+  };
+  return next;
 }

@@ -811,3 +811,56 @@ back('a post of another dialect that no frame holds is told in pieces, not left 
   assert.match(said.at(-1) ?? '', /^x+end$/);
 });
 back.run();
+
+const fair = suite('lobby: one client among others');
+
+fair('thousands of requests in one segment are answered a turn each, and not while answers pile up', async () => {
+  const on = openLobby();
+  const client = new LobbyClient(on);
+  client.port.isCongested = true;
+  assert.not(client.session.receive(new TextEncoder().encode('LTRQ0002{}'.repeat(50)), 0), 'no more for now');
+  await settle();
+  assert.is(client.take().length, 1);
+  assert.is(client.session.deadline(), Number.POSITIVE_INFINITY);
+  client.port.isCongested = false;
+  client.port.wake();
+  await settle();
+  assert.is(client.take().length, 49);
+  assert.ok(client.port.resumed > 0);
+});
+
+fair('what a room’s name forbids is said before its password costs anything', async () => {
+  const on = openLobby();
+  await on.accounts.take('ann', '123');
+  await on.house.openRoom('den');
+  const client = new LobbyClient(on);
+  await client.say('LGIN', { username: 'ann', password: '123' });
+  const before = on.hasher.hashed;
+  const [answer] = await client.say('ROOM', { name: 'DEN', password: 'x' });
+  assert.is(answer?.[0], 'ERRO');
+  assert.is(on.hasher.hashed, before);
+});
+
+fair('a login is carried on once for each lobby connection, and not by clients that keep theirs', async () => {
+  const on = openLobby();
+  await on.accounts.take('ann', '123');
+  const isAnn = async (client: LobbyClient) => (await client.say('LOUT', { username: 'ann' }))[0]?.[0] === 'GOOD';
+  const leave = async (joins: ReadonlyArray<Record<string, string>>) => {
+    const lobby = new LobbyClient(on);
+    await lobby.say('LGIN', { username: 'ann', password: '123' });
+    const doors = [];
+    for (const join of joins) doors.push((await lobby.say('JOIN', join))[0]?.[1].TCPport);
+    lobby.close();
+    for (const door of doors) {
+      const inRoom = new LobbyClient(on, door);
+      await settle();
+      inRoom.close();
+    }
+    await settle();
+  };
+  await leave([{ room: 'a' }, { room: 'b' }]);
+  assert.equal([await isAnn(new LobbyClient(on)), await isAnn(new LobbyClient(on))], [true, false]);
+  await leave([{ room: 'a', via: 'tcp' }]);
+  assert.not(await isAnn(new LobbyClient(on)));
+});
+fair.run();

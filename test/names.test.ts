@@ -16,6 +16,12 @@ const SAME: Array<[string, string, string]> = [
   ['a zero-width joiner', 'a\u200dnn', 'ann'],
   ['a byte order mark', '\ufeffann', 'ann'],
   ['a Hangul filler', 'an\u3164n', 'ann'],
+  ['a blank before an invisible end', 'ann \u200b', 'ann'],
+  ['an invisible beginning and a blank', '\u200b ann', 'ann'],
+  ['an annotation mark', 'ann\ufff9', 'ann'],
+  ['an empty braille cell', 'ann\u2800', 'ann'],
+  ['how many blanks are in it', 'ann  lee', 'ann lee'],
+  ['the form of a last letter', 'ΝΙΚΟΣ', 'νικος'],
 ];
 for (const [what, a, b] of SAME) {
   test(`two names that differ by ${what} only are the same`, () => assert.is(nameKey(a), nameKey(b)));

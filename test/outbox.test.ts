@@ -63,6 +63,7 @@ class TestPort extends OutPort implements Port {
   readonly local: Address = { ip: '', port: 0 };
   readonly remote: Address = { ip: '', port: 0 };
   readonly opened = 0;
+  readonly isCongested = false;
   readonly sink: FakeSink;
   readonly told: string[] = [];
 
@@ -70,6 +71,8 @@ class TestPort extends OutPort implements Port {
     super(loop.outbox, sink);
     this.sink = sink;
   }
+
+  wake(): void {}
 
   end(): void {
     this.shut();

@@ -32,6 +32,8 @@ const OPENINGS: Record<Sniffed, readonly string[]> = {
   lobby: [
     'LGIN0042{"username": "griffin", "password": "123"}',
     'LTRQ0002{}',
+    'HIST0027{"count": 5, "room": "den"}',
+    'FIND0030{"words": "tea", "count": 20}',
     'LTRQ   2{}',
     'JOIN0022{"room": "griffsRoom"}',
     'JOIN  22{"room": "griffsRoom"}',
