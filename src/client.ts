@@ -2,6 +2,7 @@
 
 import os from 'node:os';
 import { type CommandLine, type Given, readCommandLine, UsageError } from './arguments.ts';
+import { DATAGRAM_LINE, openDatagram } from './face-datagram.ts';
 import { LAB_LINE, openLab } from './face-lab.ts';
 import { LOBBY_LINE, openLobby } from './face-lobby.ts';
 import { MENU_LINE, openMenu } from './face-menu.ts';
@@ -17,31 +18,40 @@ const FACES: Readonly<Record<string, FaceRow>> = {
   menu: { line: MENU_LINE, open: openMenu },
   lab: { line: LAB_LINE, open: openLab },
   lobby: { line: LOBBY_LINE, open: openLobby },
+  datagram: { line: DATAGRAM_LINE, open: openDatagram },
 };
+
+const PROTOCOLS = Object.keys(FACES).join(', ');
 
 function main(argv: readonly string[]): void {
   const [first = ''] = argv;
   if (first === '--help' || first === '-h') return print(help());
   if (first === '--version' || first === '-v') return print(`parley-client/${VERSION}`);
-  // without a protocol's name: the form that the exercise of `menu` gave its client
+  // without a protocol's name: the forms that the exercises of `datagram` and `menu` gave their clients
+  if (first === '-c') return main(['datagram', ...argv.slice(1)]);
   if (first.startsWith('-')) return main(['menu', ...argv]);
   const face = Object.hasOwn(FACES, first) ? FACES[first] : undefined;
   if (!face)
     throw new UsageError(
-      first === '' ? 'which protocol? for example: parley-client lab' : `there is no protocol ${first}`,
+      first === ''
+        ? `which protocol, ${PROTOCOLS}? for example: parley-client lab`
+        : `there is no protocol ${first}: must be one of ${PROTOCOLS}`,
     );
   const given = readCommandLine(face.line, argv, process.env);
   if (given) face.open(given, userName(), exit);
 }
 
 function help(): string {
-  const faces = Object.values(FACES).map(({ line }) => `  ${(line.shownUsage ?? line.usage).padEnd(32)}${line.about}`);
+  const lines = Object.values(FACES).map(({ line }) => ({ form: line.shownUsage ?? line.usage, about: line.about }));
+  const width = Math.max(...lines.map(({ form }) => form.length));
+  const faces = lines.map(({ form, about }) => `  ${form.padEnd(width)}  ${about}`);
   return [
     'Usage: parley-client followed by',
     ...faces,
     '',
     'Options:',
-    '  -h, --help     This text; the options of one: parley-client lab --help, parley-client menu --help',
+    '  -h, --help     This text; the options of one: parley-client PROTOCOL --help',
+    `                 where PROTOCOL is one of ${PROTOCOLS}`,
     '  -v, --version  Display version number',
   ].join('\n');
 }
