@@ -21,6 +21,22 @@ export function entryOfMail(mail: Mail): Entry {
   return { from: sender, time, text, isGroup: false, at, mail };
 }
 
+/** By time; those of one kind stay in their order, whatever the clock did. */
+export function inOrder(posts: readonly Entry[], mails: readonly Entry[]): Entry[] {
+  const [first, second] = [[...posts], [...mails]];
+  const merged: Entry[] = [];
+  for (let [post, mail] = [first.shift(), second.shift()]; post || mail; ) {
+    if (post && (!mail || post.at <= mail.at)) {
+      merged.push(post);
+      post = first.shift();
+    } else if (mail) {
+      merged.push(mail);
+      mail = second.shift();
+    }
+  }
+  return merged;
+}
+
 /** Datagrams, each with the entries that are delivered when it is acknowledged: a long one with its last piece. */
 export function datagramsOf(
   entries: readonly Entry[],

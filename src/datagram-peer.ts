@@ -5,28 +5,37 @@
 // request. What a client has to acknowledge is asked one at a time too, since an ack does not say what it is for.
 
 import type { Sleeper } from './alarm.ts';
+import { encodeDatagram } from './wire-datagram.ts';
 
 export interface Pace {
   /** Between two datagrams. */
   readonly gapMs: number;
   /** From a request to its answer. */
   readonly answerMs: number;
+  /** An answer that comes later is taken for that of another request. */
+  readonly lateMs: number;
 }
 
-export const CLASSIC: Pace = { gapMs: 40, answerMs: 30 };
-export const OURS: Pace = { gapMs: 0, answerMs: 0 };
+const NEVER = Number.POSITIVE_INFINITY;
+export const CLASSIC: Pace = { gapMs: 40, answerMs: 30, lateMs: 80 };
+export const OURS: Pace = { gapMs: 0, answerMs: 0, lateMs: NEVER };
 
 /** Who has not answered yet may be somebody else, at whom this is aimed. */
 const UNPROVEN = { bytesEach: 4000, everyMs: 1000, bytes: 20_000 };
+/** About as long as what it answers: that helps nobody who aims. */
+const SMALL_BYTES = 256;
+/** A sender that waits for what comes of it gives up after 500 ms. */
+export const CHECK = { tries: 3, everyMs: 120 };
+const STATUS_CHECK = encodeDatagram({ kind: 'status_check' });
 /** An ack of the same thing sent twice may come twice. */
 const ECHO_MS = 150;
 const MAX_ANSWERS = 32;
 const MAX_QUESTIONS = 512;
-const NEVER = Number.POSITIVE_INFINITY;
 
 /** Something that is repeated until it is settled. */
 export interface Question {
   readonly bytes: Uint8Array;
+  /** By an ack; or by any sign of life. */
   readonly settledBy: 'ack' | 'alive';
   readonly tries: number;
   readonly everyMs: number;
@@ -37,8 +46,29 @@ export interface PeerOptions {
   transmit(bytes: Uint8Array): void;
   /** The table as it is now. */
   table(): Uint8Array;
+  /** It has not answered, and must get no more. */
+  silent(): void;
   /** The deadline may have changed. */
   changed(peer: DatagramPeer): void;
+}
+
+interface Answer {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly until: number;
+}
+
+/** Questions of one kind; the first of them is asked. */
+class Lane {
+  questions: Question[] = [];
+  /** So many times. */
+  asked = 0;
+  /** When it is due again. */
+  at = 0;
+
+  get dueAt(): number {
+    return this.questions.length > 0 ? this.at : NEVER;
+  }
 }
 
 export class DatagramPeer implements Sleeper {
@@ -46,15 +76,24 @@ export class DatagramPeer implements Sleeper {
   pace: Pace = CLASSIC;
   /** It has answered something: it is where it says. */
   isProven = false;
-  readonly #answers: Array<{ readonly bytes: Uint8Array; readonly at: number }> = [];
+  /** In the order in which they are due. */
+  readonly #answers: Answer[] = [];
   /** What nothing depends on. */
   readonly #remarks: Uint8Array[] = [];
   #tableAt = NEVER;
-  #questions: Question[] = [];
-  /** Of the first question. */
-  #asked = 0;
-  #askAt = 0;
+  readonly #lanes = { ack: new Lane(), alive: new Lane() };
+  /** Who it is has left; it may still acknowledge what it got last. */
+  #isClosing = false;
+  /** What is asked after that. */
+  readonly #afterwards: Question[] = [];
+  #onClosed: Array<() => void> = [];
+  /** Of the last tick. */
+  #now = 0;
   #freeAt = 0;
+  /** It waits for an answer, and would take anything for it. */
+  #quietUntil = 0;
+  /** It has got as much as who has not answered may get. */
+  #heldUntil = 0;
   #sentUnproven = 0;
   #window = { until: 0, bytes: 0 };
 
@@ -62,9 +101,24 @@ export class DatagramPeer implements Sleeper {
     this.#options = options;
   }
 
-  /** Goes before everything else. */
-  answer(bytes: Uint8Array, now: number): void {
-    if (this.#answers.length < MAX_ANSWERS) this.#answers.push({ bytes, at: now + this.pace.answerMs });
+  /** It has got so much without answering anything that it gets no table. */
+  get isSpent(): boolean {
+    return !this.isProven && this.#sentUnproven >= UNPROVEN.bytes / 2;
+  }
+
+  /** It has asked for something that will be answered. */
+  awaits(now: number): void {
+    if (this.pace.lateMs !== NEVER) this.#quietUntil = now + this.pace.lateMs;
+  }
+
+  /** To what was asked then; goes before everything else. One that is needed comes even when it is late. */
+  answer(bytes: Uint8Array, asked: number, isNeeded = false): void {
+    const until = isNeeded ? NEVER : asked + this.pace.lateMs;
+    // of one that waits already there is no need
+    if (this.#answers.length < MAX_ANSWERS && !this.#answers.some((other) => other.bytes === bytes)) {
+      this.#answers.push({ bytes, at: asked + this.pace.answerMs, until });
+      this.#answers.sort((a, b) => a.at - b.at);
+    }
     this.#options.changed(this);
   }
 
@@ -81,32 +135,66 @@ export class DatagramPeer implements Sleeper {
   }
 
   ask(question: Question): void {
-    if (this.#questions.length >= MAX_QUESTIONS) return question.done(false);
-    this.#questions.push(question);
+    const isLater = this.#isClosing && question.settledBy === 'ack';
+    const questions = isLater ? this.#afterwards : this.#lanes[question.settledBy].questions;
+    if (questions.length >= MAX_QUESTIONS) return question.done(false);
+    questions.push(question);
     this.#options.changed(this);
   }
 
   /** It has acknowledged something. */
   acked(now: number): void {
-    this.isProven = true;
-    this.#settle('ack', now);
-    this.#settle('alive', now);
+    const { questions, asked } = this.#lanes.ack;
+    if (questions[0] && asked > 0) this.#finish(this.#lanes.ack, true, now);
+    if (this.#isClosing) this.#close();
+    this.alive(now);
   }
 
   /** It has said that it is there. */
   alive(now: number): void {
     this.isProven = true;
-    this.#settle('alive', now);
+    this.#heldUntil = 0;
+    const lane = this.#lanes.alive;
+    const settled = lane.asked > 0 ? lane.questions.splice(0) : [];
+    lane.asked = 0;
+    lane.at = now;
+    for (const { done } of settled) done(true);
+    this.#options.changed(this);
   }
 
-  /** Nothing more is asked; nobody is told what became of it. */
-  silence(): void {
-    this.#questions = [];
+  /** Nothing more is asked. For a while yet an ack may come of what was asked last. */
+  silence(now: number): void {
+    const { ack, alive } = this.#lanes;
     this.#tableAt = NEVER;
-    this.#asked = 0;
+    this.#heldUntil = 0;
+    alive.asked = 0;
+    for (const { done } of alive.questions.splice(0)) done(false);
+    ack.questions.push(...this.#afterwards.splice(0));
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    if (ack.asked === 0) return this.#close();
+    ack.at = now + ECHO_MS;
+    this.#options.changed(this);
+  }
+
+  /** When it is known what has reached it; at once where nothing is under way. */
+  whenClosed(work: () => void): void {
+    if (this.#isClosing) this.#onClosed.push(work);
+    else work();
+  }
+
+  /** What was not acknowledged has not reached it, as far as is known. */
+  #close(): void {
+    const { ack } = this.#lanes;
+    this.#isClosing = false;
+    ack.asked = 0;
+    const unsettled = ack.questions.splice(0, ack.questions.length, ...this.#afterwards.splice(0));
+    for (const { done } of unsettled) done(false);
+    for (const work of this.#onClosed.splice(0)) work();
   }
 
   tick(now: number): void {
+    this.#now = now;
     for (let bytes = this.#next(now); bytes; bytes = this.#next(now)) {
       this.#freeAt = now + this.pace.gapMs;
       if (!this.isProven) this.#count(bytes.length, now);
@@ -115,60 +203,105 @@ export class DatagramPeer implements Sleeper {
   }
 
   deadline(): number {
-    const askAt = this.#questions.length > 0 ? this.#askAt : NEVER;
-    const at = Math.min(this.#answers[0]?.at ?? NEVER, this.#tableAt, askAt, this.#remarks.length > 0 ? 0 : NEVER);
-    if (at === NEVER) return NEVER;
-    return Math.max(at, this.#freeAt, this.#heldUntil());
+    const [answer] = this.#answers;
+    const answerAt = answer ? Math.max(answer.at, this.#answerRoomAt(answer.bytes)) : NEVER;
+    const { ack, alive } = this.#lanes;
+    const heldAt = Math.max(Math.min(this.#tableAt, ack.dueAt), this.#heldUntil);
+    const otherAt = Math.max(Math.min(heldAt, alive.dueAt, this.#remarks.length > 0 ? 0 : NEVER), this.#quietUntil);
+    // the answer comes first, unless there is time enough
+    const isAnswerFirst = Math.max(otherAt, this.#freeAt, this.#now) + this.pace.gapMs > answerAt;
+    return Math.max(isAnswerFirst ? answerAt : otherAt, this.#freeAt);
   }
 
   /** What is to go out now. */
   #next(now: number): Uint8Array | undefined {
-    if (now < this.#freeAt || now < this.#heldUntil()) return undefined;
+    if (now < this.#freeAt) return undefined;
+    while (this.#answers[0] && this.#isVain(this.#answers[0], now)) this.#answers.shift();
     const [answer] = this.#answers;
-    if (answer && answer.at <= now) {
+    const hasRoom = answer && this.#answerRoomAt(answer.bytes) <= now;
+    if (hasRoom && answer.at <= now) {
       this.#answers.shift();
+      this.#quietUntil = 0;
       return answer.bytes;
     }
     // nothing that would delay it
-    if (answer && answer.at < now + this.pace.gapMs) return undefined;
-    if (this.#tableAt <= now) {
-      this.#tableAt = NEVER;
-      return this.#options.table();
-    }
-    return this.#remarks.shift() ?? this.#ask(now);
+    if (now < this.#quietUntil || (hasRoom && answer.at < now + this.pace.gapMs)) return undefined;
+    return this.#ask(this.#lanes.alive, now) ?? this.#table(now) ?? this.#remarks.shift() ?? this.#askAck(now);
   }
 
-  #ask(now: number): Uint8Array | undefined {
+  /** It is too late, or it is never let through. */
+  #isVain({ bytes, until }: Answer, now: number): boolean {
+    return until < now || this.#answerRoomAt(bytes) === NEVER;
+  }
+
+  #table(now: number): Uint8Array | undefined {
+    if (now < this.#tableAt || now < this.#heldUntil) return undefined;
+    const bytes = this.#options.table();
+    if (!this.#mayGet(bytes, now)) return this.#ask(this.#lanes.alive, now);
+    this.#tableAt = NEVER;
+    return bytes;
+  }
+
+  #askAck(now: number): Uint8Array | undefined {
+    const lane = this.#lanes.ack;
+    const [question] = lane.questions;
+    if (!question || now < this.#heldUntil) return undefined;
+    if (this.#isClosing) {
+      if (now >= lane.at) this.#close();
+      return undefined;
+    }
+    if (lane.asked < question.tries && now >= lane.at && !this.#mayGet(question.bytes, now)) {
+      return this.#ask(this.#lanes.alive, now);
+    }
+    return this.#ask(lane, now);
+  }
+
+  #ask(lane: Lane, now: number): Uint8Array | undefined {
     for (;;) {
-      const [question] = this.#questions;
-      if (!question || now < this.#askAt) return undefined;
-      if (this.#asked < question.tries) {
-        this.#asked++;
-        this.#askAt = now + question.everyMs;
+      const [question] = lane.questions;
+      if (!question || now < lane.at) return undefined;
+      if (lane.asked < question.tries) {
+        lane.asked++;
+        lane.at = now + question.everyMs;
         return question.bytes;
       }
-      this.#finish(question, false, now);
+      this.#finish(lane, false, now);
     }
   }
 
-  #settle(by: Question['settledBy'], now: number): void {
-    const [question] = this.#questions;
-    if (question?.settledBy === by && this.#asked > 0) this.#finish(question, true, now);
-    this.#options.changed(this);
+  #finish(lane: Lane, ok: boolean, now: number): void {
+    const question = lane.questions.shift();
+    lane.at = lane === this.#lanes.ack && (lane.asked > 1 || !ok) ? now + ECHO_MS : now;
+    lane.asked = 0;
+    question?.done(ok);
   }
 
-  #finish(question: Question, ok: boolean, now: number): void {
-    this.#askAt = ok && this.#asked > 1 ? now + ECHO_MS : now;
-    this.#asked = 0;
-    this.#questions.shift();
-    question.done(ok);
+  /** Otherwise it is asked whether it is there. */
+  #mayGet(bytes: Uint8Array, now: number): boolean {
+    const at = this.#roomAt(bytes);
+    if (at <= now) return true;
+    this.#heldUntil = at;
+    const { alive } = this.#lanes;
+    if (alive.questions.length > 0) return false;
+    const done = (ok: boolean) => {
+      if (ok) return;
+      this.#tableAt = NEVER;
+      this.#heldUntil = 0;
+      this.#options.silent();
+    };
+    alive.questions.push({ ...CHECK, bytes: STATUS_CHECK, settledBy: 'alive', done });
+    return false;
   }
 
-  /** Until then an address that has not answered yet gets no more. */
-  #heldUntil(): number {
+  /** When an address that has not answered yet may get so much. */
+  #roomAt({ length }: Uint8Array, most = UNPROVEN.bytes): number {
     if (this.isProven) return 0;
-    if (this.#sentUnproven >= UNPROVEN.bytes) return NEVER;
-    return this.#window.bytes >= UNPROVEN.bytesEach ? this.#window.until : 0;
+    if (this.#sentUnproven + length > most) return NEVER;
+    return this.#window.bytes + length > UNPROVEN.bytesEach ? this.#window.until : 0;
+  }
+
+  #answerRoomAt(bytes: Uint8Array): number {
+    return this.#roomAt(bytes, bytes.length <= SMALL_BYTES ? NEVER : undefined);
   }
 
   #count(bytes: number, now: number): void {

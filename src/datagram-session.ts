@@ -13,12 +13,16 @@ const GROUP_COPY_MS = 500;
 const OFFLINE_COPY_MS = 5000;
 const MAX_COPIES = 10_000;
 const ACK: DatagramMessage = { kind: 'ack', from: 'server' };
+const ACK_BYTES = encodeDatagram(ACK);
 
 type Of<K extends DatagramMessage['kind']> = DatagramMessage & { readonly kind: K };
 
 /** A request that was there already: what it was answered, if it was. */
 interface Copy {
+  readonly key: string;
   readonly at: number;
+  /** When the last of them came. */
+  asked: number;
   readonly forMs: number;
   answer: Uint8Array | undefined;
 }
@@ -98,7 +102,10 @@ export class DatagramServer implements DatagramSession {
       const client = known
         ? await this.#again(known, address, isOurs)
         : await this.#datagram.register(name, address, isOurs, this.#port);
-      client ? this.#welcome(client) : this.#turnAway(address);
+      if (!client) return this.#turnAway(address);
+      const wasThere = client.member !== undefined;
+      await this.#datagram.enter(client);
+      this.#welcome(client, wasThere);
     } catch (error) {
       if (!(error instanceof HouseError)) throw error;
       this.#turnAway(address);
@@ -126,10 +133,11 @@ export class DatagramServer implements DatagramSession {
   }
 
   /** It gets a chance to answer: until then it gets little. */
-  #welcome(client: Client): void {
-    client.peer.answer(this.#datagram.table(client, 'conf_reg'), this.#now);
+  #welcome(client: Client, wasThere: boolean): void {
+    // it waits for that for as long as it takes
+    client.peer.answer(this.#datagram.table(client, 'conf_reg'), this.#datagram.options.now(), true);
     if (!client.peer.isProven) client.peer.remark(encodeDatagram({ kind: 'status_check' }));
-    if (!client.member) this.#run(this.#datagram.comeBack(client, false));
+    if (!wasThere) this.#run(this.#datagram.comeBack(client, false));
   }
 
   /** Once, and slowly enough for a classic client: it may be somebody else at whom this is aimed. */
@@ -138,14 +146,22 @@ export class DatagramServer implements DatagramSession {
   }
 
   #deregister(client: Client): void {
+    const { entering } = client;
+    if (entering) return this.#run(entering.then(() => this.#deregister(client)));
     this.#datagram.goOffline(client, 'left');
-    client.peer.answer(encodeDatagram(ACK), this.#now);
+    client.isLost = false;
+    client.peer.answer(ACK_BYTES, this.#now);
   }
 
   // --- what is said --------------------------------------------------------------------------------------
 
-  #group(client: Client, { text }: Of<'group'>): void {
-    if (!client.member) return;
+  #group(client: Client, message: Of<'group'>): void {
+    const { text } = message;
+    if (!client.member) {
+      // it does not know that it was given up
+      if (!client.isLost) return;
+      return this.#run(this.#datagram.comeBack(client, false).then(() => this.#group(client, message)));
+    }
     const copy = this.#copy(`${client.contact.key}\0${text}`, GROUP_COPY_MS, client);
     if (copy) this.#run(this.#datagram.say(client, text).then(() => this.#answer(client, copy, ACK)));
   }
@@ -158,13 +174,13 @@ export class DatagramServer implements DatagramSession {
     if (!receiver) return this.#toStranger(client, copy, message);
     const keep = () => {
       const kept = this.#datagram.keepFor(receiver, { sender: client.name, time: time.slice(0, 8), text });
-      this.#run(kept.then(() => this.#answer(client, copy, ACK)));
+      const answered = kept.then(() => this.#answer(client, copy, ACK));
+      // it may be asked again
+      this.#run(answered.catch((error) => this.#forget(copy, error)));
     };
     if (!receiver.member) return keep();
     this.#datagram.check(receiver, (isThere) => {
-      if (isThere) return this.#exists(client, copy, receiver.name);
-      this.#datagram.goOffline(receiver, 'does not answer');
-      keep();
+      isThere ? this.#exists(client, copy, receiver.name) : keep();
     });
   }
 
@@ -184,7 +200,12 @@ export class DatagramServer implements DatagramSession {
 
   #answer(client: Client, copy: Copy, message: DatagramMessage): void {
     copy.answer = encodeDatagram(message);
-    client.peer.answer(copy.answer, this.#datagram.options.now());
+    client.peer.answer(copy.answer, copy.asked);
+  }
+
+  #forget(copy: Copy, error: unknown): never {
+    if (this.#copies.get(copy.key) === copy) this.#copies.delete(copy.key);
+    throw error;
   }
 
   /** Undefined for one that was there: it is answered as that was. */
@@ -193,12 +214,14 @@ export class DatagramServer implements DatagramSession {
       if (at + its > this.#now && this.#copies.size < MAX_COPIES) break;
       this.#copies.delete(old);
     }
+    client.peer.awaits(this.#now);
     const there = this.#copies.get(key);
     if (there && there.at + there.forMs > this.#now) {
+      there.asked = this.#now;
       if (there.answer) client.peer.answer(there.answer, this.#now);
       return undefined;
     }
-    const copy = { at: this.#now, forMs, answer: undefined };
+    const copy = { key, at: this.#now, asked: this.#now, forMs, answer: undefined };
     this.#copies.delete(key);
     this.#copies.set(key, copy);
     return copy;

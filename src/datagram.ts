@@ -4,8 +4,8 @@
 
 import { Alarms } from './alarm.ts';
 import type { Backbone } from './backbone.ts';
-import { clockTime, datagramsOf, type Entry, entryOfMail, entryOfPost } from './datagram-missed.ts';
-import { CLASSIC, DatagramPeer, OURS } from './datagram-peer.ts';
+import { clockTime, datagramsOf, type Entry, entryOfMail, entryOfPost, inOrder } from './datagram-missed.ts';
+import { CHECK, CLASSIC, DatagramPeer, OURS } from './datagram-peer.ts';
 import { Strangers } from './datagram-strangers.ts';
 import { HouseError, ProtocolError } from './errors.ts';
 import type { HouseEvent, Person, Post, Whisper } from './events.ts';
@@ -30,8 +30,6 @@ import {
 /** What is asked of an online client, how often, and how far apart. */
 const GROUP = { tries: 3, everyMs: 200 };
 const OFFLINE = { tries: 5, everyMs: 500 };
-/** A sender that waits for what comes of it gives up after 500 ms. */
-const CHECK = { tries: 3, everyMs: 120 };
 /** A burst of changes is one table. */
 const TABLE_MS = 50;
 /** So much of what was said in the group waits for somebody. */
@@ -64,6 +62,12 @@ export class Client {
   held: Array<() => void> | undefined;
   /** The first of these. */
   firstHeld: number | undefined;
+  /** It did not answer; it may not know that it is taken for offline. */
+  isLost = false;
+  /** The last post and the last mail that it was sent, whether it has them or not. */
+  offered = { post: 0, mail: 0 };
+  /** The last mail that it has. */
+  got = 0;
   /** Its own group messages that were not heard yet, and what to do then. */
   readonly said: Array<(post: Post) => void> = [];
 
@@ -77,7 +81,7 @@ export class Client {
   }
 
   get maxBytes(): number {
-    return this.contact.isOurs ? MAX_OUR_BYTES : MAX_CLASSIC_BYTES;
+    return this.contact.isOurs && this.peer.isProven ? MAX_OUR_BYTES : MAX_CLASSIC_BYTES;
   }
 }
 
@@ -120,7 +124,8 @@ export class Datagram {
     this.#port = port;
     for (const contact of this.options.backbone.contacts()) {
       const client = this.#add(contact, port);
-      if (contact.isOnline) this.#enter(client).catch(this.options.onBug);
+      // what was on its way to it then is on its way again
+      if (contact.isOnline) this.comeBack(client, false).catch(this.#unkept);
     }
   }
 
@@ -176,17 +181,9 @@ export class Datagram {
 
   /** It is there again: it gets the table, then what it missed; nothing of that too, unless it did not ask for it. */
   async comeBack(client: Client, hasAsked: boolean): Promise<void> {
-    client.held ??= [];
-    try {
-      if (!client.member) await this.#enter(client);
-      client.peer.wantsTable(this.options.now());
-      await this.#catchUp(client, hasAsked);
-    } finally {
-      const { held } = client;
-      client.held = undefined;
-      client.firstHeld = undefined;
-      for (const tell of held ?? []) tell();
-    }
+    await this.enter(client);
+    client.peer.wantsTable(this.options.now());
+    await this.#catchUp(client, hasAsked);
   }
 
   /** What waits for it is kept until it comes back. */
@@ -194,12 +191,28 @@ export class Datagram {
     const { member } = client;
     if (!member) return;
     client.member = undefined;
+    client.held = undefined;
+    client.firstHeld = undefined;
     client.said.length = 0;
-    client.peer.silence();
+    client.isLost = false;
     client.contact.isOnline = false;
     this.#members.quit(member, reason);
+    client.peer.silence(this.options.now());
+    client.offered = { post: 0, mail: 0 };
     this.#keep(client);
     this.tableChanged();
+  }
+
+  /** That member of the house did not answer; it may be back as another. */
+  #lose(client: Client, member: Member | undefined): void {
+    if (!member || client.member !== member) return;
+    this.goOffline(client, 'does not answer');
+    client.isLost = true;
+  }
+
+  /** It is there, as others see it. */
+  enter(client: Client): Promise<void> {
+    return client.member ? Promise.resolve() : this.#enter(client);
   }
 
   #enter(client: Client, isNew = false): Promise<void> {
@@ -218,6 +231,7 @@ export class Datagram {
       client.contact.isOnline = true;
       // what was said before it came is not for it
       if (isNew) client.contact.heard = (await house.history(room, 1))[0]?.id ?? 0;
+      else client.held = [];
       house.join(member, room);
     } catch (error) {
       client.member = undefined;
@@ -232,6 +246,7 @@ export class Datagram {
     const peer = new DatagramPeer({
       transmit: (bytes) => port.send(bytes, { ip: client.contact.ip, port: client.contact.port }),
       table: () => this.table(client, 'table_update'),
+      silent: () => this.#lose(client, client.member),
       changed: (those) => this.alarms.update(those),
     });
     peer.pace = contact.isOurs ? OURS : CLASSIC;
@@ -267,25 +282,26 @@ export class Datagram {
 
   /** As that client is told it. */
   table(client: Client, kind: 'conf_reg' | 'table_update'): Uint8Array {
-    const most = client.peer.isProven ? client.maxBytes : MAX_CLASSIC_BYTES;
+    const { maxBytes: most } = client;
     const ip = this.#port?.localIp(client.contact.ip) ?? '127.0.0.1';
+    if (client.peer.isSpent) return encodeDatagram({ kind, table: [rowOf(client)] });
     const key = `${kind} ${most} ${ip}`;
     let bytes = this.#tables.get(key);
     if (!bytes) {
-      bytes = encodeDatagram({ kind, table: tableThatFits(kind, this.#rows(ip), most) });
+      const rows = this.#rows(ip);
+      const latest = new Map(rows.map((row, at) => [row, this.clientOf(row.name)?.contact.seen ?? at]));
+      const bySeen = rows.toSorted((a, b) => (latest.get(b) ?? 0) - (latest.get(a) ?? 0));
+      const fit = new Set(tableThatFits(kind, bySeen, most));
+      bytes = encodeDatagram({ kind, table: rows.filter((row) => fit.has(row)) });
       this.#tables.set(key, bytes);
     }
     return bytes;
   }
 
   #rows(ip: string): TableRow[] {
-    const ours = [...this.#clients.values()].map(({ contact, member }) => ({
-      name: contact.name,
-      ip: contact.ip,
-      port: contact.port,
-      online: member !== undefined,
-    }));
-    return [...ours, ...this.strangers.rows(ip)];
+    const ours = [...this.#clients.values()].map(rowOf);
+    // who is called like one of ours who is away is not taken for that one
+    return [...ours, ...this.strangers.rows(ip).filter(({ name }) => !this.clientOf(name))];
   }
 
   // --- what is said --------------------------------------------------------------------------------------
@@ -310,11 +326,14 @@ export class Datagram {
 
   /** To an online client; who does not acknowledge it is offline, and finds it when it comes back. */
   tellGroup(client: Client, post: Post, pieces: readonly Uint8Array[]): void {
+    const { member } = client;
+    if (!member) return;
     if (client.held) {
       client.firstHeld ??= post.id;
       client.held.push(() => this.tellGroup(client, post, pieces));
       return;
     }
+    client.offered.post = post.id;
     pieces.forEach((bytes, at) => {
       const isLast = at === pieces.length - 1;
       client.peer.ask({
@@ -322,17 +341,23 @@ export class Datagram {
         bytes,
         settledBy: 'ack',
         done: (ok) => {
-          if (!ok) this.goOffline(client, 'does not answer');
-          else if (isLast) client.contact.heard = post.id;
+          if (!ok) this.#lose(client, member);
+          else if (isLast) this.#heard(client, post.id);
         },
       });
     });
   }
 
+  #heard(client: Client, id: number): void {
+    client.contact.heard = Math.max(client.contact.heard, id);
+    this.#keep(client);
+  }
+
   /** To one alone; kept for it when it does not answer. */
   whisper(client: Client, { who, at, text }: Whisper): boolean {
-    if (!client.member) return false;
-    const pieces = splitMessage({ kind: 'msg', from: who.name, text }, MAX_CLASSIC_BYTES);
+    const { member } = client;
+    if (!member) return false;
+    const pieces = splitMessage({ kind: 'msg', from: who.name, text }, client.maxBytes);
     pieces.forEach((piece) => {
       client.peer.ask({
         ...GROUP,
@@ -340,8 +365,9 @@ export class Datagram {
         settledBy: 'ack',
         done: (ok) => {
           if (ok || piece.kind !== 'msg') return;
-          this.goOffline(client, 'does not answer');
+          // before those behind it
           this.keepFor(client, { sender: who.name, time: clockTime(at), text: piece.text }).catch(this.#unkept);
+          this.#lose(client, member);
         },
       });
     });
@@ -350,34 +376,66 @@ export class Datagram {
 
   /** Settles when it is on disk. */
   async keepFor(client: Client, mail: Pick<Mail, 'sender' | 'time' | 'text'>): Promise<void> {
+    const { member } = client;
     await this.options.backbone.addMail({ ...mail, owner: client.contact.key, at: this.options.wall() });
+    // it has come back meanwhile
+    if (client.member && client.member !== member) this.#catchUp(client, false).catch(this.#unkept);
   }
 
   /** Calls back whether it is there. */
-  check(client: Client, done: (isThere: boolean) => void): void {
+  check(client: Client, answered: (isThere: boolean) => void): void {
+    const { member } = client;
+    const done = (isThere: boolean) => {
+      answered(isThere);
+      if (!isThere) this.#lose(client, member);
+    };
     client.peer.ask({ ...CHECK, bytes: encodeDatagram({ kind: 'status_check' }), settledBy: 'alive', done });
   }
 
   // --- what was missed -----------------------------------------------------------------------------------
 
   async #catchUp(client: Client, evenNothing: boolean): Promise<void> {
+    const { member } = client;
+    if (!member) return;
+    await new Promise<void>((resolve) => client.peer.whenClosed(resolve));
+    if (client.member !== member) return;
+    const [posts, mails] = await this.#waiting(client).catch((error) => {
+      // or it would hear what comes now, and never what came before
+      if (client.member === member && client.held) this.goOffline(client, 'what it missed is out of reach');
+      throw error;
+    });
+    if (client.member !== member) return;
+    const { offered } = client;
+    const { key, heard } = client.contact;
+    const until = client.firstHeld ?? Number.POSITIVE_INFINITY;
+    const isMissed = ({ id, who }: Post) =>
+      id > Math.max(heard, offered.post) && id < until && (who.dialect !== 'datagram' || nameKey(who.nick) !== key);
+    const missed = posts.filter(isMissed);
+    const kept = mails.filter(({ id }) => id > Math.max(client.got, offered.mail));
+    offered.post = Math.max(offered.post, missed.at(-1)?.id ?? 0);
+    offered.mail = Math.max(offered.mail, kept.at(-1)?.id ?? 0);
+    const entries = inOrder(missed.map(entryOfPost), kept.map(entryOfMail));
+    if (entries.length > 0 || evenNothing) this.#offer(client, entries);
+    const { held } = client;
+    client.held = undefined;
+    client.firstHeld = undefined;
+    for (const tell of held ?? []) tell();
+  }
+
+  async #waiting({ contact }: Client): Promise<[Post[], Mail[]]> {
     const { house, backbone } = this.options;
     const room = await house.openRoom(MAIN_ROOM);
-    const [posts, mails] = await Promise.all([house.history(room, MAX_MISSED), backbone.mailOf(client.contact.key)]);
-    if (!client.member) return;
-    const until = client.firstHeld ?? Number.POSITIVE_INFINITY;
-    const missed = posts.filter(({ id, who }) => id > client.contact.heard && id < until && who.name !== client.name);
-    const entries = [...missed.map(entryOfPost), ...mails.map(entryOfMail)].sort((a, b) => a.at - b.at);
-    if (entries.length === 0 && !evenNothing) return;
+    return this.#reading.run(() => Promise.all([house.history(room, MAX_MISSED), backbone.mailOf(contact.key)]));
+  }
+
+  #offer(client: Client, entries: readonly Entry[]): void {
+    const { member } = client;
     for (const { bytes, entries: carried } of datagramsOf(entries, client.maxBytes)) {
       client.peer.ask({
         ...OFFLINE,
         bytes,
         settledBy: 'ack',
-        done: (ok) => {
-          if (ok) this.#delivered(client, carried);
-          else this.goOffline(client, 'does not answer');
-        },
+        done: (ok) => (ok ? this.#delivered(client, carried) : this.#lose(client, member)),
       });
     }
   }
@@ -386,10 +444,10 @@ export class Datagram {
     const { backbone } = this.options;
     const posts = entries.flatMap(({ post }) => post ?? []);
     const mails = entries.flatMap(({ mail }) => mail ?? []);
-    client.contact.heard = Math.max(client.contact.heard, ...posts.map(({ id }) => id));
-    this.#keep(client);
+    this.#heard(client, posts.at(-1)?.id ?? 0);
     if (mails.length > 0) {
-      const last = Math.max(...mails.map(({ id }) => id));
+      const last = mails.at(-1)?.id ?? 0;
+      client.got = Math.max(client.got, last);
       this.#reading.run(() => backbone.dropMail(client.contact.key, last)).catch(this.#unkept);
     }
     for (const { sender, time } of mails) if (sender !== undefined) this.#receipt(sender, time, client.name);
@@ -401,7 +459,8 @@ export class Datagram {
     if (!to) return;
     const text = ` [Offline Message sent at ${time} received by ${receiver}.]`;
     const keep = () => this.keepFor(to, { sender: undefined, time, text }).catch(this.#unkept);
-    if (!to.member) return void keep();
+    const { member } = to;
+    if (!member) return void keep();
     const bytes = encodeDatagram({ kind: 'msg', from: undefined, text });
     to.peer.ask({
       ...GROUP,
@@ -409,8 +468,8 @@ export class Datagram {
       settledBy: 'ack',
       done: (ok) => {
         if (ok) return;
-        this.goOffline(to, 'does not answer');
         keep();
+        this.#lose(to, member);
       },
     });
   }
@@ -428,6 +487,7 @@ export class Datagram {
     if (!client?.member || client.contact.ip !== from.ip) return;
     const now = this.options.now();
     if (message.kind === 'ack') return client.peer.acked(now);
+    client.peer.awaits(now);
     if (!this.options.house.whisper(client.member, to, message.text)) return;
     client.peer.answer(encodeDatagram({ kind: 'ack', from: to.name }), now);
   }
@@ -476,12 +536,21 @@ class GroupAudience implements Audience {
   #tell(post: Post): void {
     const own = this.#seated.get(post.who.id);
     const message = { kind: 'group', name: post.who.name, text: post.text } as const;
-    const pieces = splitMessage(message, MAX_CLASSIC_BYTES).map(encodeDatagram);
-    for (const client of this.#seated.values()) if (client !== own) this.#datagram.tellGroup(client, post, pieces);
-    if (!own) return;
-    own.contact.heard = post.id;
-    own.said.shift()?.(post);
+    const pieces = new Map<number, readonly Uint8Array[]>();
+    // those who do not answer leave meanwhile
+    for (const client of [...this.#seated.values()]) {
+      if (client === own) continue;
+      const { maxBytes } = client;
+      const those = pieces.get(maxBytes) ?? splitMessage(message, maxBytes).map(encodeDatagram);
+      pieces.set(maxBytes, those);
+      this.#datagram.tellGroup(client, post, those);
+    }
+    own?.said.shift()?.(post);
   }
+}
+
+function rowOf({ contact, member }: Client): TableRow {
+  return { name: contact.name, ip: contact.ip, port: contact.port, online: member !== undefined };
 }
 
 /** Undefined for what is no message: it is not answered, for its sender may be forged. */

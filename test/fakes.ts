@@ -20,7 +20,17 @@ import { Menu } from '../src/menu-session.ts';
 import type { Member, Room, Tongue } from '../src/room.ts';
 import type { Limits } from '../src/rooms.ts';
 import { House } from '../src/rooms.ts';
-import type { Address, Broadcast, DatagramPort, Doors, Mailbox, Mailboxes, Multicast, Port, Session } from '../src/session.ts';
+import type {
+  Address,
+  Broadcast,
+  DatagramPort,
+  Doors,
+  Mailbox,
+  Mailboxes,
+  Multicast,
+  Port,
+  Session,
+} from '../src/session.ts';
 import type { Account, Contact, Found, Mail, NewMail, SearchOptions, Store, StoredRoom } from '../src/store.ts';
 import type { StoreStart } from '../src/store-worker.ts';
 import { type DatagramMessage, decodeDatagram, encodeDatagram, type TableRow } from '../src/wire-datagram.ts';
