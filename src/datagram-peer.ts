@@ -5,6 +5,7 @@
 // request. What a client has to acknowledge is asked one at a time too, since an ack does not say what it is for.
 
 import type { Sleeper } from './alarm.ts';
+import type { Allowance } from './datagram-allowance.ts';
 import { encodeDatagram } from './wire-datagram.ts';
 
 export interface Pace {
@@ -20,10 +21,6 @@ const NEVER = Number.POSITIVE_INFINITY;
 export const CLASSIC: Pace = { gapMs: 40, answerMs: 30, lateMs: 80 };
 export const OURS: Pace = { gapMs: 0, answerMs: 0, lateMs: NEVER };
 
-/** Who has not answered yet may be somebody else, at whom this is aimed. */
-const UNPROVEN = { bytesEach: 4000, everyMs: 1000, bytes: 20_000 };
-/** About as long as what it answers: that helps nobody who aims. */
-const SMALL_BYTES = 256;
 /** A sender that waits for what comes of it gives up after 500 ms. */
 export const CHECK = { tries: 3, everyMs: 120 };
 const STATUS_CHECK = encodeDatagram({ kind: 'status_check' });
@@ -94,16 +91,24 @@ export class DatagramPeer implements Sleeper {
   #quietUntil = 0;
   /** It has got as much as who has not answered may get. */
   #heldUntil = 0;
-  #sentUnproven = 0;
-  #window = { until: 0, bytes: 0 };
+  /** While it has not answered. */
+  #allowance: Allowance;
 
-  constructor(options: PeerOptions) {
+  constructor(options: PeerOptions, allowance: Allowance) {
     this.#options = options;
+    this.#allowance = allowance;
+  }
+
+  /** It is somewhere else now, and has answered nothing from there. */
+  move(allowance: Allowance): void {
+    if (this.#allowance === allowance) return;
+    this.#allowance = allowance;
+    this.isProven = false;
   }
 
   /** It has got so much without answering anything that it gets no table. */
   get isSpent(): boolean {
-    return !this.isProven && this.#sentUnproven >= UNPROVEN.bytes / 2;
+    return !this.isProven && this.#allowance.isHalfSpent;
   }
 
   /** It has asked for something that will be answered. */
@@ -197,7 +202,7 @@ export class DatagramPeer implements Sleeper {
     this.#now = now;
     for (let bytes = this.#next(now); bytes; bytes = this.#next(now)) {
       this.#freeAt = now + this.pace.gapMs;
-      if (!this.isProven) this.#count(bytes.length, now);
+      if (!this.isProven) this.#allowance.spend(bytes, now);
       this.#options.transmit(bytes);
     }
   }
@@ -278,7 +283,7 @@ export class DatagramPeer implements Sleeper {
 
   /** Otherwise it is asked whether it is there. */
   #mayGet(bytes: Uint8Array, now: number): boolean {
-    const at = this.#roomAt(bytes);
+    const at = this.isProven ? 0 : this.#allowance.roomAt(bytes);
     if (at <= now) return true;
     this.#heldUntil = at;
     const { alive } = this.#lanes;
@@ -293,20 +298,7 @@ export class DatagramPeer implements Sleeper {
     return false;
   }
 
-  /** When an address that has not answered yet may get so much. */
-  #roomAt({ length }: Uint8Array, most = UNPROVEN.bytes): number {
-    if (this.isProven) return 0;
-    if (this.#sentUnproven + length > most) return NEVER;
-    return this.#window.bytes + length > UNPROVEN.bytesEach ? this.#window.until : 0;
-  }
-
   #answerRoomAt(bytes: Uint8Array): number {
-    return this.#roomAt(bytes, bytes.length <= SMALL_BYTES ? NEVER : undefined);
-  }
-
-  #count(bytes: number, now: number): void {
-    this.#sentUnproven += bytes;
-    if (now >= this.#window.until) this.#window = { until: now + UNPROVEN.everyMs, bytes: 0 };
-    this.#window.bytes += bytes;
+    return this.isProven ? 0 : this.#allowance.answerRoomAt(bytes);
   }
 }

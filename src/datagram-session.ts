@@ -2,11 +2,12 @@
 // its name has registered from; what can't be understood or believed is not answered, for whoever is named as its
 // sender may have sent nothing.
 
-import { type Client, type Datagram, readDatagram } from './datagram.ts';
+import type { Datagram } from './datagram.ts';
+import type { Client } from './datagram-client.ts';
 import { HouseError } from './errors.ts';
 import { nameKey } from './names.ts';
 import type { Address, DatagramPort, DatagramSession } from './session.ts';
-import { type DatagramMessage, encodeDatagram } from './wire-datagram.ts';
+import { type DatagramMessage, encodeDatagram, readDatagram } from './wire-datagram.ts';
 
 /** Classic clients send what is not answered again: copies within this time are one. */
 const GROUP_COPY_MS = 500;
@@ -135,7 +136,7 @@ export class DatagramServer implements DatagramSession {
   /** It gets a chance to answer: until then it gets little. */
   #welcome(client: Client, wasThere: boolean): void {
     // it waits for that for as long as it takes
-    client.peer.answer(this.#datagram.table(client, 'conf_reg'), this.#datagram.options.now(), true);
+    client.peer.answer(this.#datagram.encodeTable(client, 'conf_reg'), this.#datagram.options.now(), true);
     if (!client.peer.isProven) client.peer.remark(encodeDatagram({ kind: 'status_check' }));
     if (!wasThere) this.#run(this.#datagram.comeBack(client, false));
   }
@@ -173,7 +174,7 @@ export class DatagramServer implements DatagramSession {
     const receiver = this.#datagram.clientOf(to);
     if (!receiver) return this.#toStranger(client, copy, message);
     const keep = () => {
-      const kept = this.#datagram.keepFor(receiver, { sender: client.name, time: time.slice(0, 8), text });
+      const kept = this.#datagram.delivery.keepFor(receiver, { sender: client.name, time: time.slice(0, 8), text });
       const answered = kept.then(() => this.#answer(client, copy, ACK));
       // it may be asked again
       this.#run(answered.catch((error) => this.#forget(copy, error)));

@@ -186,6 +186,16 @@ export function decodeDatagram(bytes: Uint8Array): DatagramMessage {
   return read(new Fields(type, Object.fromEntries([...value].filter(([key]) => typeof key === 'string'))));
 }
 
+/** Undefined for what is no message: it is not answered, for its sender may be forged. */
+export function readDatagram(bytes: Uint8Array): DatagramMessage | undefined {
+  try {
+    return decodeDatagram(bytes);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return undefined;
+  }
+}
+
 function readGroup(fields: Fields): DatagramMessage {
   return { kind: 'group', name: fields.need('name', NAME), text: fields.need('message', TEXT) };
 }

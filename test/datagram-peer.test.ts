@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Allowance } from '../src/datagram-allowance.ts';
 import { CLASSIC, DatagramPeer, OURS, type Pace, type Question } from '../src/datagram-peer.ts';
 
 interface TestPeer {
@@ -22,18 +23,21 @@ const STATUS = "{'type': 'status_check'}";
 function open(pace: Pace = CLASSIC, isProven = true): TestPeer {
   let tables = 0;
   const test: TestPeer = {
-    peer: new DatagramPeer({
-      transmit: (sent) => {
-        const text = new TextDecoder().decode(sent);
-        test.sent.push(`${test.now} ${text === STATUS ? '?' : text.slice(0, 8).trimEnd()}`);
+    peer: new DatagramPeer(
+      {
+        transmit: (sent) => {
+          const text = new TextDecoder().decode(sent);
+          test.sent.push(`${test.now} ${text === STATUS ? '?' : text.slice(0, 8).trimEnd()}`);
+        },
+        table: () => bytes(`T${++tables}`.padEnd(test.tableBytes)),
+        silent: () => {
+          test.silent.push(test.now);
+          test.peer.silence(test.now);
+        },
+        changed: () => {},
       },
-      table: () => bytes(`T${++tables}`.padEnd(test.tableBytes)),
-      silent: () => {
-        test.silent.push(test.now);
-        test.peer.silence(test.now);
-      },
-      changed: () => {},
-    }),
+      new Allowance(),
+    ),
     sent: [],
     silent: [],
     done: [],
