@@ -26,6 +26,7 @@ export class Client {
   got = 0;
   /** Its own group messages that were not heard yet, and what to do then. */
   readonly said: Array<(post: Post) => void> = [];
+  #row: TableRow | undefined;
 
   constructor(contact: Contact, peer: DatagramPeer) {
     this.contact = { ...contact };
@@ -40,9 +41,14 @@ export class Client {
     return this.contact.isOurs && this.peer.isProven ? MAX_OUR_BYTES : MAX_CLASSIC_BYTES;
   }
 
+  /** The same one until something in it changes. */
   get row(): TableRow {
     const { name, ip, port } = this.contact;
-    return { name, ip, port, online: this.member !== undefined };
+    const online = this.member !== undefined;
+    const row = this.#row;
+    if (row?.online === online && row.port === port && row.ip === ip) return row;
+    this.#row = { name, ip, port, online };
+    return this.#row;
   }
 
   /** Nobody is there any more: what was on its way to that one is not for the next. */

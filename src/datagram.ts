@@ -46,7 +46,6 @@ export class Datagram {
   readonly delivery: Delivery;
   readonly table: Table;
   readonly #members: Members<Client>;
-  readonly #clients = new Map<string, Client>();
   readonly #perIp = new Map<string, number>();
   readonly #allowances = new Allowances();
   #port: DatagramPort | undefined;
@@ -65,8 +64,6 @@ export class Datagram {
       received: (person, bytes, from) => this.#mailed(person, bytes, from),
     });
     this.table = new Table({
-      clients: this.#clients,
-      clientOf,
       strangers: (ip) => this.strangers.rows(ip),
       localIp: (ip) => this.#port?.localIp(ip) ?? LOCALHOST,
     });
@@ -89,7 +86,8 @@ export class Datagram {
   start(port: DatagramPort): void {
     if (this.#port) return;
     this.#port = port;
-    for (const contact of this.options.backbone.contacts()) {
+    const contacts = [...this.options.backbone.contacts()].sort((a, b) => a.seen - b.seen);
+    for (const contact of contacts) {
       const client = this.#add(contact, port);
       // what was on its way to it then is on its way again
       if (contact.isOnline) this.comeBack(client, false).catch(this.delivery.unkept);
@@ -115,7 +113,7 @@ export class Datagram {
   }
 
   clientOf(name: string): Client | undefined {
-    return this.#clients.get(nameKey(name.trim()));
+    return this.table.find(nameKey(name.trim()));
   }
 
   // --- coming and going ----------------------------------------------------------------------------------
@@ -123,7 +121,7 @@ export class Datagram {
   /** A new name; rejects with a HouseError when it can't be had. */
   async register(name: string, address: Address, isOurs: boolean, port: DatagramPort): Promise<Client> {
     const key = nameKey(name.trim());
-    if (this.#clients.size >= MAX_CONTACTS || (this.#perIp.get(address.ip) ?? 0) >= MAX_CONTACTS_EACH_IP) {
+    if (this.table.size >= MAX_CONTACTS || (this.#perIp.get(address.ip) ?? 0) >= MAX_CONTACTS_EACH_IP) {
       throw new HouseError('full', 'there are too many names');
     }
     const { wall } = this.options;
@@ -216,14 +214,14 @@ export class Datagram {
     const peer = new DatagramPeer(options, this.#allowances.of(contact));
     peer.pace = contact.isOurs ? OURS : CLASSIC;
     const client = new Client(contact, peer);
-    this.#clients.set(contact.key, client);
+    this.table.add(client);
     this.#perIp.set(contact.ip, (this.#perIp.get(contact.ip) ?? 0) + 1);
     return client;
   }
 
   #forget(client: Client): void {
-    const { key, ip } = client.contact;
-    this.#clients.delete(key);
+    const { ip } = client.contact;
+    this.table.remove(client);
     this.alarms.forget(client.peer);
     const others = (this.#perIp.get(ip) ?? 1) - 1;
     if (others > 0) this.#perIp.set(ip, others);
@@ -232,6 +230,7 @@ export class Datagram {
 
   #keep(client: Client): void {
     client.contact.seen = this.options.wall();
+    this.table.seen(client);
     this.options.backbone.putContact({ ...client.contact });
   }
 
@@ -241,7 +240,7 @@ export class Datagram {
   tableChanged(except?: Client): void {
     const at = this.options.now() + TABLE_MS;
     this.table.changed();
-    for (const client of this.#clients.values()) if (client.member && client !== except) client.peer.wantsTable(at);
+    for (const client of this.table) if (client.member && client !== except) client.peer.wantsTable(at);
     this.options.onTable?.(this.table.rows(LOCALHOST));
   }
 

