@@ -48,7 +48,8 @@ export const MIGRATIONS: readonly string[] = [
      text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2'
    );`,
   `CREATE TABLE contacts (
-     key TEXT PRIMARY KEY,
+     registered INTEGER PRIMARY KEY,
+     key TEXT NOT NULL UNIQUE,
      name TEXT,
      ip TEXT,
      port INTEGER,
@@ -56,7 +57,7 @@ export const MIGRATIONS: readonly string[] = [
      online INTEGER,
      seen INTEGER,
      heard INTEGER
-   ) STRICT, WITHOUT ROWID;
+   ) STRICT;
    CREATE TABLE mail (
      id INTEGER PRIMARY KEY,
      owner TEXT NOT NULL,

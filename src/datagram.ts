@@ -86,11 +86,11 @@ export class Datagram {
   start(port: DatagramPort): void {
     if (this.#port) return;
     this.#port = port;
-    const contacts = [...this.options.backbone.contacts()].sort((a, b) => a.seen - b.seen);
-    for (const contact of contacts) {
-      const client = this.#add(contact, port);
+    const clients = [...this.options.backbone.contacts()].map((contact) => this.#add(contact, port));
+    for (const client of clients.toSorted((a, b) => a.contact.seen - b.contact.seen)) {
+      this.table.seen(client);
       // what was on its way to it then is on its way again
-      if (contact.isOnline) this.comeBack(client, false).catch(this.delivery.unkept);
+      if (client.contact.isOnline) this.comeBack(client, false).catch(this.delivery.unkept);
     }
   }
 

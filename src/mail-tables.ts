@@ -127,12 +127,14 @@ export class MailTables {
 function statements(db: DatabaseSync) {
   const change = (sql: string) => prepareChange(db, sql);
   return {
-    contacts: db.prepare(`SELECT * FROM contacts ORDER BY seen DESC, key LIMIT ${MAX_CONTACTS}`),
+    contacts: db.prepare(
+      `SELECT * FROM (SELECT * FROM contacts ORDER BY seen DESC, key LIMIT ${MAX_CONTACTS}) ORDER BY registered`,
+    ),
     // a fraction is no error: its group would be tried for ever
     putContact: change(
       `INSERT INTO contacts (key, name, ip, port, ours, online, seen, heard)
          VALUES (?, ?, ?, ?, ?, ?, CAST(? AS INTEGER), CAST(? AS INTEGER))
-         ON CONFLICT DO UPDATE SET name = excluded.name, ip = excluded.ip, port = excluded.port,
+         ON CONFLICT (key) DO UPDATE SET name = excluded.name, ip = excluded.ip, port = excluded.port,
            ours = excluded.ours, online = excluded.online, seen = excluded.seen, heard = excluded.heard`,
     ),
     dropContact: change('DELETE FROM contacts WHERE key = ?'),

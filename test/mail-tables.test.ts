@@ -30,7 +30,7 @@ const textsOf = (db: Database, owner = 'ann') => db.mailOf(owner).map(({ text })
 
 const contacts = suite('database: contacts');
 
-contacts('are there again as they were last, those seen last first', () => {
+contacts('are there again as they were last, in the order in which they came first', () => {
   const file = newFile();
   const db = new Database(file);
   write(db, put('ann'), put('bob', { isOurs: true, isOnline: false, seen: 2 ** 45 }), put('eve'));
@@ -39,17 +39,17 @@ contacts('are there again as they were last, those seen last first', () => {
   db.close();
   const again = new Database(file);
   assert.equal(again.contacts(), [
-    contact('bob', { isOurs: true, isOnline: false, seen: 2 ** 45 }),
     contact('ann', settings),
+    contact('bob', { isOurs: true, isOnline: false, seen: 2 ** 45 }),
   ]);
   again.close();
 });
 
-contacts('of which ten thousand are loaded', () => {
+contacts('of which ten thousand are loaded, those seen last', () => {
   const db = new Database(':memory:');
   write(db, ...Array.from({ length: 10_001 }, (_, i) => put(`${i}`, { seen: i })));
   const loaded = db.contacts();
-  assert.equal([loaded.length, loaded[0]?.key, loaded.at(-1)?.key], [10_000, '10000', '1']);
+  assert.equal([loaded.length, loaded[0]?.key, loaded.at(-1)?.key], [10_000, '1', '10000']);
   db.close();
 });
 
