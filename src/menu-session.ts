@@ -4,10 +4,10 @@
 
 import { HouseError } from './errors.ts';
 import { type HouseEvent, type Post, WHISPERED, type Whisper } from './events.ts';
-import type { FileOwner, Files } from './files.ts';
+import { FileDesk } from './file-desk.ts';
+import type { Files } from './files.ts';
 import { Members } from './members.ts';
 import { MAIN_ROOM } from './names.ts';
-import type { Offer } from './offers.ts';
 import type { Audience, Member, Room } from './room.ts';
 import type { House } from './rooms.ts';
 import type { Address, Broadcast, Port, Session } from './session.ts';
@@ -122,8 +122,7 @@ export class MenuSession implements Session {
   #client: MenuKind = 'plain';
   #member: Member | undefined;
   #room: Room | undefined;
-  #owner: FileOwner | undefined;
-  #token = '';
+  #desk: FileDesk | undefined;
   #lullAt = NEVER;
   /** It is on its way in; what it says meanwhile waits. */
   #busy = false;
@@ -184,7 +183,7 @@ export class MenuSession implements Session {
     this.#seated = true;
     const member = this.#member;
     if (!member || this.#client !== 'full') return;
-    this.#send({ kind: 'welcome', name: member.person.name, token: this.#token });
+    this.#send({ kind: 'welcome', name: member.person.name, token: this.#desk?.token ?? '' });
   }
 
   whisper({ who, text }: Whisper): boolean {
@@ -223,8 +222,11 @@ export class MenuSession implements Session {
         case 'fault':
           if (!this.#member) this.#decoder.again();
           return this.#refuse(request.detail);
+        case 'who':
+          this.#whoIsDue = true;
+          return;
         default:
-          return this.#file(request);
+          return this.#desk?.answered(request);
       }
     } catch (error) {
       if (!(error instanceof HouseError)) throw error;
@@ -232,30 +234,8 @@ export class MenuSession implements Session {
     }
   }
 
-  #file(request: Exclude<MenuRequest, { kind: 'name' | 'message' | 'exit' | 'fault' }>): void {
-    const { files } = this.#menu.options;
-    const owner = this.#owner;
-    if (!owner) return;
-    switch (request.kind) {
-      case 'who':
-        this.#whoIsDue = true;
-        return;
-      case 'offer': {
-        const offer: Offer = request;
-        return files.offered(owner, request.ticket, offer);
-      }
-      case 'no':
-        return files.refused(owner, request.ticket, request.status, request.reason);
-      case 'busy':
-        return files.busy(owner, request.ticket);
-      case 'used':
-        return files.used(owner, request.ticket);
-    }
-  }
-
   #tellWho(): void {
-    const { files } = this.#menu.options;
-    if (this.#whoIsDue && this.#owner) this.#send({ kind: 'who', names: files.ownersFor(this.#owner.member, MAX_WHO) });
+    if (this.#whoIsDue && this.#desk) this.#send({ kind: 'who', names: this.#desk.others(MAX_WHO) });
     this.#whoIsDue = false;
   }
 
@@ -285,8 +265,8 @@ export class MenuSession implements Session {
       const room = await house.openRoom(MAIN_ROOM);
       if (this.#gone) return;
       if (this.#client === 'full') {
-        this.#owner = this.#ownerOf(member, listen);
-        this.#token = files.register(this.#owner);
+        const address: Address | undefined = listen > 0 ? { ip: this.port.remote.ip, port: listen } : undefined;
+        this.#desk = new FileDesk(files, member, address, (question) => this.#send(question));
       }
       this.#member = member;
       this.#room = room;
@@ -294,17 +274,6 @@ export class MenuSession implements Session {
     } finally {
       if (member.rooms.size === 0) this.#leave(member, 'not in');
     }
-  }
-
-  #ownerOf(member: Member, listen: number): FileOwner {
-    const address: Address | undefined = listen > 0 ? { ip: this.port.remote.ip, port: listen } : undefined;
-    return {
-      member,
-      address,
-      want: (want) => this.#send({ kind: 'want', ...want }),
-      push: (ticket, from, to) => this.#send({ kind: 'push', ticket, from, to }),
-      done: (ticket, reason) => this.#send({ kind: 'done', ticket, reason }),
-    };
   }
 
   #say(text: string): void {
@@ -325,10 +294,9 @@ export class MenuSession implements Session {
   }
 
   #leave(member: Member, reason: string): void {
-    const owner = this.#owner;
-    this.#owner = undefined;
+    this.#desk?.close();
+    this.#desk = undefined;
     this.#member = undefined;
-    if (owner) this.#menu.options.files.unregister(owner, this.#token);
     this.#menu.members.quit(member, reason);
   }
 

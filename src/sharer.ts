@@ -13,7 +13,7 @@ import { printable } from './printable.ts';
 import { Progress } from './progress.ts';
 import type { Shelf } from './shelf.ts';
 import { StallWatch } from './stall.ts';
-import type { MenuRequest } from './wire-menu.ts';
+import type { OwnerAnswer } from './wire-owner.ts';
 
 /** Files up to this size are hashed before they are offered, larger ones while they are sent. */
 const SMALL_BYTES = 4 * 1024 * 1024;
@@ -33,14 +33,12 @@ export interface SharerOptions {
   readonly shelf: Shelf;
   readonly server: { readonly host: string; readonly port: number };
   /** Over the chat connection. */
-  answer(answer: Answer): void;
+  answer(answer: OwnerAnswer): void;
   /** Somebody gets bytes from here on, and does no more. */
   serving(): void;
   served(served: Served): void;
   onBug(error: unknown): void;
 }
-
-type Answer = Extract<MenuRequest, { kind: 'offer' | 'no' | 'busy' | 'used' }>;
 
 /** An answer to a GET at our port, or our PUT. */
 type Sink = ServerResponse | ClientRequest;

@@ -5,8 +5,17 @@
 // What only a full client is told begins with the byte 0x1E, so that it can't be mistaken for a message.
 
 import { ProtocolError } from './errors.ts';
-import { isSha256, type Offer, type Want } from './offers.ts';
 import { ByteQueue, CR, type Decoder, decodeText, encodeText, LF, splitText, TAB } from './wire.ts';
+import {
+  answerLine,
+  numberOf,
+  type OwnerAnswer,
+  type OwnerQuestion,
+  oneLine,
+  questionLine,
+  readAnswer,
+  readQuestion,
+} from './wire-owner.ts';
 
 /** A message; the lines that carry one may be a little longer. */
 export const MAX_TEXT_BYTES = 65_536;
@@ -28,11 +37,7 @@ export type MenuRequest =
   | { readonly kind: 'message'; readonly text: string }
   | { readonly kind: 'exit' }
   | { readonly kind: 'who' }
-  | ({ readonly kind: 'offer'; readonly ticket: string } & Offer)
-  | { readonly kind: 'no'; readonly ticket: string; readonly status: number; readonly reason: string }
-  | { readonly kind: 'busy'; readonly ticket: string }
-  /** Somebody came straight to us with it. */
-  | { readonly kind: 'used'; readonly ticket: string }
+  | OwnerAnswer
   | MenuFault;
 
 /** A line that could not be understood; reading goes on behind it. */
@@ -49,11 +54,7 @@ export type MenuReply =
   | { readonly kind: 'welcome'; readonly name: string; readonly token: string }
   | { readonly kind: 'who'; readonly names: readonly string[] }
   | { readonly kind: 'error'; readonly text: string }
-  | ({ readonly kind: 'want' } & Want)
-  /** Send the bytes from `from` up to `to`. */
-  | { readonly kind: 'push'; readonly ticket: string; readonly from: number; readonly to: number }
-  /** The ticket is worth nothing any more. */
-  | { readonly kind: 'done'; readonly ticket: string; readonly reason: string }
+  | OwnerQuestion
   /** Something newer than this client. */
   | { readonly kind: 'other' };
 
@@ -197,28 +198,11 @@ function fullRequest(line: string): MenuRequest {
       return { kind: 'exit' };
     case 'who':
       return { kind: 'who' };
-    case 'offer':
-      return offerOf(rest.split('\t')) ?? fault('malformed', 'offer needs TICKET, SIZE, VERSION, SHA256, SAME');
-    case 'no':
-      return noOf(rest.split('\t')) ?? fault('malformed', 'no needs TICKET, STATUS, REASON');
-    case 'busy':
-      return { kind: 'busy', ticket: rest };
-    case 'used':
-      return { kind: 'used', ticket: rest };
-    default:
-      return fault('malformed', `there is no ${JSON.stringify(verb.slice(0, 20))} here`);
+    default: {
+      const answer = readAnswer(verb, rest) ?? `there is no ${JSON.stringify(verb.slice(0, 20))} here`;
+      return typeof answer === 'string' ? fault('malformed', answer) : answer;
+    }
   }
-}
-
-function offerOf([ticket = '', size = '', version = '', sha256 = '', same = '']: string[]): MenuRequest | undefined {
-  const bytes = numberOf(size);
-  if (bytes === undefined || !isVersion(version) || (sha256 !== '-' && !isSha256(sha256))) return undefined;
-  return { kind: 'offer', ticket, size: bytes, version, sha256: known(sha256), same: same === 'same' };
-}
-
-function noOf([ticket = '', status = '', ...reason]: string[]): MenuRequest | undefined {
-  if (!/^[45]\d\d$/.test(status)) return undefined;
-  return { kind: 'no', ticket, status: Number(status), reason: reason.join(' ') };
 }
 
 export function encodeRequest(request: Exclude<MenuRequest, MenuFault>): Uint8Array {
@@ -231,16 +215,8 @@ export function encodeRequest(request: Exclude<MenuRequest, MenuFault>): Uint8Ar
       return line('x');
     case 'who':
       return line('who');
-    case 'offer': {
-      const { ticket, size, version, sha256 = '-', same } = request;
-      return line(`offer\t${ticket}\t${size}\t${version}\t${sha256}\t${same ? 'same' : 'other'}`);
-    }
-    case 'no':
-      return line(`no\t${request.ticket}\t${request.status}\t${request.reason}`);
-    case 'busy':
-      return line(`busy\t${request.ticket}`);
-    case 'used':
-      return line(`used\t${request.ticket}`);
+    default:
+      return line(answerLine(request));
   }
 }
 
@@ -297,14 +273,8 @@ export function encodeReply(reply: Exclude<MenuReply, { kind: 'other' }>): Uint8
       return control('who', ...reply.names);
     case 'error':
       return control('error', oneLine(reply.text));
-    case 'want': {
-      const { ticket, who, have, prefix = '-', digest, file } = reply;
-      return control('want', ticket, who, String(have), prefix, digest ? 'digest' : '-', file);
-    }
-    case 'push':
-      return control('push', reply.ticket, String(reply.from), String(reply.to));
-    case 'done':
-      return control('done', reply.ticket, oneLine(reply.reason));
+    default:
+      return line(CONTROL + questionLine(reply));
   }
 }
 
@@ -338,8 +308,9 @@ export class MenuReplyDecoder implements Decoder<MenuReply> {
   }
 }
 
-function controlReply([verb = '', ...fields]: string[]): MenuReply {
-  const [first = '', second = '', third = ''] = fields;
+function controlReply(words: string[]): MenuReply {
+  const [verb = '', ...fields] = words;
+  const [first = '', second = ''] = fields;
   switch (verb) {
     case 'welcome':
       return { kind: 'welcome', name: first, token: second };
@@ -347,48 +318,12 @@ function controlReply([verb = '', ...fields]: string[]): MenuReply {
       return { kind: 'who', names: fields };
     case 'error':
       return { kind: 'error', text: first };
-    case 'want':
-      return wantOf(fields);
-    case 'push': {
-      const from = numberOf(second);
-      const to = numberOf(third);
-      return from === undefined || to === undefined ? { kind: 'other' } : { kind: 'push', ticket: first, from, to };
-    }
-    case 'done':
-      return { kind: 'done', ticket: first, reason: second };
     default:
-      return { kind: 'other' };
+      return readQuestion(words) ?? { kind: 'other' };
   }
 }
 
-function wantOf([ticket = '', who = '', have = '', prefix = '', digest = '', ...file]: string[]): MenuReply {
-  const bytes = numberOf(have);
-  if (bytes === undefined || (prefix !== '-' && !isSha256(prefix))) return { kind: 'other' };
-  return {
-    kind: 'want',
-    ticket,
-    who,
-    have: bytes,
-    prefix: known(prefix),
-    digest: digest === 'digest',
-    file: file.join('\t'),
-  };
-}
-
 // --- fields -----------------------------------------------------------------------------------------------
-
-/** It becomes an ETag. */
-function isVersion(text: string): boolean {
-  return /^[\w.-]{1,64}$/.test(text);
-}
-
-function known(field: string): string | undefined {
-  return field === '-' ? undefined : field;
-}
-
-function numberOf(text: string): number | undefined {
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
 
 function line(text: string): Uint8Array {
   return encodeText(`${text}\n`);
@@ -396,10 +331,6 @@ function line(text: string): Uint8Array {
 
 function control(...fields: string[]): Uint8Array {
   return line(CONTROL + fields.join('\t'));
-}
-
-function oneLine(text: string): string {
-  return text.replace(/[\t\r\n]+/g, ' ');
 }
 
 // --- Java's modified UTF-8 --------------------------------------------------------------------------------
