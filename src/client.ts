@@ -3,9 +3,11 @@
 import os from 'node:os';
 import { type CommandLine, type Given, readCommandLine, UsageError } from './arguments.ts';
 import { DATAGRAM_LINE, openDatagram } from './face-datagram.ts';
+import { GBN_LINE, openGbn } from './face-gbn.ts';
 import { LAB_LINE, openLab } from './face-lab.ts';
 import { LOBBY_LINE, openLobby } from './face-lobby.ts';
 import { MENU_LINE, openMenu } from './face-menu.ts';
+import { openPipe, PIPE_LINE } from './face-pipe.ts';
 import type { Exit } from './player.ts';
 import { VERSION } from './version.ts';
 
@@ -19,6 +21,8 @@ const FACES: Readonly<Record<string, FaceRow>> = {
   lab: { line: LAB_LINE, open: openLab },
   lobby: { line: LOBBY_LINE, open: openLobby },
   datagram: { line: DATAGRAM_LINE, open: openDatagram },
+  pipe: { line: PIPE_LINE, open: openPipe },
+  gbn: { line: GBN_LINE, open: openGbn },
 };
 
 const PROTOCOLS = Object.keys(FACES).join(', ');

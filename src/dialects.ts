@@ -9,6 +9,8 @@ import { LabUdp } from './lab-udp.ts';
 import type { LobbyOptions } from './lobby.ts';
 import { LobbySession, openLobby } from './lobby-session.ts';
 import { Menu, type MenuOptions } from './menu-session.ts';
+import type { PipeOptions } from './pipe.ts';
+import { openPipe, PipeSession } from './pipe-session.ts';
 import type { DatagramPort, DatagramSession, Port, Session } from './session.ts';
 
 export const DIALECTS = ['lab', 'menu', 'pipe', 'datagram', 'lobby', 'irc', 'http', 'tls'] as const;
@@ -20,17 +22,19 @@ export interface Dialect {
   open?(port: Port): Session;
   /** A socket may get datagrams of it. */
   openDatagrams?(port: DatagramPort): DatagramSession;
+  /** The server is going down; its connections are to stay open for so many milliseconds. */
+  close?(): number;
   /** What a client of a dialect that is not built is told before the connection closes. */
   readonly farewell?: string;
 }
 
 /** What the dialects are handed; each takes its part. */
-export type DialectOptions = LabOptions & MenuOptions & LobbyOptions & DatagramOptions;
+export type DialectOptions = LabOptions & MenuOptions & LobbyOptions & DatagramOptions & PipeOptions;
 
 export type DialectTable = Readonly<Record<DialectName, Dialect>>;
 
 /** Which dialects a build speaks, for `--listen` and `--help`. */
-export const BUILT: readonly DialectName[] = ['lab', 'menu', 'lobby', 'datagram', 'http'];
+export const BUILT: readonly DialectName[] = ['lab', 'menu', 'lobby', 'datagram', 'pipe', 'http'];
 
 export function dialectTable(options: DialectOptions): DialectTable {
   const lab = new Lab(options);
@@ -38,11 +42,12 @@ export function dialectTable(options: DialectOptions): DialectTable {
   const menu = new Menu(options);
   const lobby = openLobby(options);
   const datagram = new Datagram(options);
+  const pipe = openPipe(options);
   const notYet = 'This server does not speak that protocol yet.';
   return {
     lab: { name: 'lab', open: (port) => labTcp.open(port), openDatagrams: (port) => new LabUdp(lab, port) },
     menu: { name: 'menu', open: (port) => menu.open(port) },
-    pipe: { name: 'pipe', farewell: `ERROR|${notYet}\n` },
+    pipe: { name: 'pipe', open: (port) => new PipeSession(pipe, port), close: () => pipe.close() },
     datagram: { name: 'datagram', openDatagrams: (port) => new DatagramServer(datagram, port) },
     lobby: { name: 'lobby', open: (port) => new LobbySession(lobby, port) },
     irc: { name: 'irc', farewell: `ERROR :${notYet}\r\n` },

@@ -99,6 +99,15 @@ export class Listener {
     }
   }
 
+  /** The first free one of these; undefined when there is none. */
+  async openFirst(first: number, last: number, dialect: DialectName): Promise<Listening | undefined> {
+    for (let port = first; port <= last; port++) {
+      const [found] = await this.open(port, dialect).catch(() => []);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
   /** The house is open: what has connected meanwhile is served. */
   serve(dialects: DialectTable, http: Http): void {
     this.#http = http;
@@ -145,11 +154,11 @@ export class Listener {
 
   #listenTcp(port: number, only: DialectName | undefined): Promise<net.Server> {
     const server = net.createServer(SOCKET, (socket) => this.#accept(socket, (dialects) => only && dialects[only]));
-    this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       const where = this.#host === '' ? {} : { host: this.#host };
       server.listen({ port, backlog: BACKLOG, ...where }, () => {
+        this.#servers.push(server);
         server.off('error', reject);
         server.on('error', (error) => this.#log('error', 'listener', { error: error.message }));
         resolve(server);

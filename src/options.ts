@@ -12,6 +12,10 @@ export interface ServerOptions {
   readonly port: number;
   readonly host: string;
   readonly listen: ReadonlyArray<{ readonly dialect: DialectName; readonly port: number }>;
+  /** Where `pipe` is spoken, besides `listen`; `auto` is the first free one of those that its clients try. */
+  readonly pipe: number | 'auto' | 'off';
+  /** The operator's console reads stdin, be it a terminal or not. */
+  readonly console: boolean;
   /** A path, or `:memory:`. */
   readonly data: string;
   /** The directory of `data` is ours to make. */
@@ -46,6 +50,12 @@ const SERVER: CommandLine = {
       help: `One dialect (${BUILT.join(', ')}) on a port of its own; repeatable`,
       repeats: true,
     },
+    {
+      flag: '--pipe <port>',
+      help: 'Port for pipe clients, auto or off',
+      shownDefault: 'auto: the first free of 50000-50009',
+    },
+    { flag: '--console', help: "The operator's console on stdin, also where that is no terminal" },
     {
       flag: '--data <file>',
       help: 'Database, or :memory: to keep nothing',
@@ -92,10 +102,13 @@ export function readServerOptions(
   const port = wholeNumber('PORT', asked, 0, 65_535);
   const data = given.one('data');
   if (data === '') throw new UsageError('--data: must be a file, or :memory:');
+  const listen = given.all('listen').map(listenOf);
   return {
     port,
     host: hostOf(given.one('host') ?? ''),
-    listen: given.all('listen').map(listenOf),
+    listen,
+    pipe: pipeOf(given.one('pipe'), listen),
+    console: given.has('console'),
     data: data ?? defaultData(port, env),
     makeDirectory: data === undefined,
     kill: oneOf('kill', given.one('kill') ?? 'local', ['any', 'local', 'off']),
@@ -133,6 +146,12 @@ function listenOf(value: string): { dialect: DialectName; port: number } {
   const dialect = oneOf('listen', name, DIALECTS);
   if (!BUILT.includes(dialect)) throw new UsageError(`--listen ${value}: this build speaks ${BUILT.join(', ')}`);
   return { dialect, port: wholeNumber('--listen port', port, 0, 65_535) };
+}
+
+/** Unless told otherwise, a port of `--listen` is enough. */
+function pipeOf(value: string | undefined, listen: ServerOptions['listen']): ServerOptions['pipe'] {
+  if (value === undefined) return listen.some(({ dialect }) => dialect === 'pipe') ? 'off' : 'auto';
+  return value === 'auto' || value === 'off' ? value : wholeNumber('--pipe', value, 0, 65_535);
 }
 
 function studentIdOf(id: string): string {

@@ -6,7 +6,9 @@ import { setTimeout } from 'node:timers';
 import { Accounts } from './accounts.ts';
 import { UsageError } from './arguments.ts';
 import { LocalBackbone } from './backbone.ts';
-import { dialectTable } from './dialects.ts';
+import { Console } from './console.ts';
+import { ConsoleScreen, hasOperator } from './console-screen.ts';
+import { type DialectTable, dialectTable } from './dialects.ts';
 import { Files } from './files.ts';
 import { Http } from './http.ts';
 import { importUsers } from './import-users.ts';
@@ -23,6 +25,9 @@ import { type TableRow, tableText } from './wire-datagram.ts';
 const STOP_MS = 2000;
 const STORE_MS = 3000;
 const TOKEN_BYTES = 16;
+const LOGGED_CHARS = 1000;
+/** Where classic clients of `pipe` look for a server. */
+const PIPE_PORTS = { first: 50_000, last: 50_009 };
 
 async function main(): Promise<void> {
   let options: ServerOptions | undefined;
@@ -36,10 +41,11 @@ async function main(): Promise<void> {
 }
 
 async function run(options: ServerOptions): Promise<void> {
+  let screen: ConsoleScreen | undefined;
   const log = createLog({
     level: options.logLevel,
     format: options.logFormat,
-    write: (line) => process.stderr.write(`${line}\n`),
+    write: (line) => (screen ? screen.log(line) : process.stderr.write(`${line}\n`)),
     now: () => new Date(),
   });
   const onBug = (error: unknown) => logBug(log, error);
@@ -63,7 +69,7 @@ async function run(options: ServerOptions): Promise<void> {
     },
   });
   const listener = new Listener({ host: options.host, sendqBytes: options.sendqBytes, log });
-  const bound = await bind(listener, options);
+  const bound = await bind(listener, options, log);
   await openStore(store, options);
 
   const backbone = new LocalBackbone(store);
@@ -72,48 +78,65 @@ async function run(options: ServerOptions): Promise<void> {
   const accounts = new Accounts({ backbone, hasher: new Passwords(), wall: Date.now, now });
   await takeOver(options, accounts, log);
   const files = new Files({ random: randomToken, isOpen: options.openFiles });
+  const console = new Console({ house, stop: (reason) => stop(reason) });
+  const dialects = dialectTable({
+    house,
+    files,
+    studentId: options.studentId,
+    advertise: options.advertise,
+    kill: options.kill,
+    udpIdleMs: options.udpIdleMs,
+    stop: (reason) => stop(reason),
+    broadcast: () => listener.broadcast(),
+    accounts,
+    doors: listener.doors,
+    multicast: new MulticastSocket(options.multicastIf, log),
+    strictLobby: options.strictLobby,
+    now,
+    backbone,
+    mailboxes: listener.mailboxes,
+    wall: Date.now,
+    onTable: options.verbose ? (rows) => print(tableOf(rows)) : undefined,
+    toOperator: (name, text) => {
+      if (screen) screen.print(console.heard(name, text));
+      else log('info', 'said to the operator', { name, text: text.slice(0, LOGGED_CHARS) });
+    },
+    onBug,
+  });
+  const print = (text: string) => (screen ? screen.print(text) : process.stdout.write(`${text}\n`));
   let stopping = false;
   stop = (reason) => {
     if (stopping) return;
     stopping = true;
+    screen?.close();
+    screen = undefined;
     log('info', 'stopping', { reason });
+    const graceMs = closeAll(dialects);
     house.close(reason);
-    const saved = Promise.race([store.close(), new Promise((resolve) => setTimeout(resolve, STORE_MS))]);
-    listener
-      .stop(STOP_MS, saved)
+    const saved = Promise.race([store.close(), pause(STORE_MS)]);
+    Promise.resolve(graceMs > 0 ? pause(graceMs) : undefined)
+      .then(() => listener.stop(STOP_MS, saved))
       .then(() => process.exit(0))
       .catch((error) => fail(1, `it did not end in order: ${stackOf(error)}`));
   };
-  listener.serve(
-    dialectTable({
-      house,
-      files,
-      studentId: options.studentId,
-      advertise: options.advertise,
-      kill: options.kill,
-      udpIdleMs: options.udpIdleMs,
-      stop: (reason) => stop(reason),
-      broadcast: () => listener.broadcast(),
-      accounts,
-      doors: listener.doors,
-      multicast: new MulticastSocket(options.multicastIf, log),
-      strictLobby: options.strictLobby,
-      now,
-      backbone,
-      mailboxes: listener.mailboxes,
-      wall: Date.now,
-      onTable: options.verbose ? printTable : undefined,
-      onBug,
-    }),
-    new Http({ files, log }),
-  );
+  listener.serve(dialects, new Http({ files, log }));
   process.stdout.write(`ready ${bound.map(({ name, port }) => `${name}=${port}`).join(' ')}\n`);
   log('info', 'ready', { data: options.data, ...Object.fromEntries(bound.map(({ name, port }) => [name, port])) });
+  if (options.console || hasOperator()) screen = new ConsoleScreen(console, () => stop('the terminal was left'));
 }
 
-/** As the server of the exercise does. */
-function printTable(rows: readonly TableRow[]): void {
-  process.stdout.write(`>>> [Client table updated.]\n${tableText(rows)}\n`);
+/** As the server of the exercise prints it. */
+function tableOf(rows: readonly TableRow[]): string {
+  return `>>> [Client table updated.]\n${tableText(rows)}`;
+}
+
+/** Says how long connections are to stay open. */
+function closeAll(dialects: DialectTable): number {
+  return Math.max(...Object.values(dialects).map((dialect) => dialect.close?.() ?? 0));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function randomToken(): string {
@@ -121,16 +144,26 @@ function randomToken(): string {
   return process.getBuiltinModule('node:crypto').randomBytes(TOKEN_BYTES).toString('base64url');
 }
 
-async function bind(listener: Listener, options: ServerOptions): Promise<Listening[]> {
+async function bind(listener: Listener, options: ServerOptions, log: Log): Promise<Listening[]> {
+  const { pipe } = options;
   const bound: Listening[] = [];
-  for (const { port, dialect } of [{ port: options.port, dialect: undefined }, ...options.listen]) {
+  const own = typeof pipe === 'number' ? [{ port: pipe, dialect: 'pipe' } as const] : [];
+  for (const { port, dialect } of [{ port: options.port, dialect: undefined }, ...options.listen, ...own]) {
     try {
       bound.push(...(await listener.open(port, dialect)));
     } catch (error) {
       fail(1, explainBind(port, options.host, error as NodeJS.ErrnoException));
     }
   }
-  return bound;
+  return pipe === 'auto' ? [...bound, ...(await bindPipe(listener, log))] : bound;
+}
+
+/** Without a port for it the server does without `pipe` clients. */
+async function bindPipe(listener: Listener, log: Log): Promise<Listening[]> {
+  const { first, last } = PIPE_PORTS;
+  const found = await listener.openFirst(first, last, 'pipe');
+  if (!found) log('warn', 'no port for pipe clients is free', { from: first, to: last });
+  return found ? [found] : [];
 }
 
 async function openStore(store: WorkerStore, { data, makeDirectory }: ServerOptions): Promise<void> {

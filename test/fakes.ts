@@ -17,6 +17,8 @@ import { LabTcp } from '../src/lab-session.ts';
 import type { Lobby, LobbyOptions } from '../src/lobby.ts';
 import { LobbySession, openLobby as openRealLobby } from '../src/lobby-session.ts';
 import { Menu } from '../src/menu-session.ts';
+import type { Pipe, PipeOptions } from '../src/pipe.ts';
+import { openPipe as openRealPipe, PipeSession } from '../src/pipe-session.ts';
 import type { Member, Room, Tongue } from '../src/room.ts';
 import type { Limits } from '../src/rooms.ts';
 import { House } from '../src/rooms.ts';
@@ -845,4 +847,149 @@ export function startedAgain(store: MemoryStore): MemoryStore {
     contacts: [...store.contacts.values()],
   };
   return next;
+}
+
+// --- pipe -------------------------------------------------------------------------------------------------
+
+export interface TestPipe extends TestHouse {
+  readonly pipe: Pipe;
+  readonly backbone: Backbone;
+  readonly accounts: Accounts;
+  readonly hasher: FakeHasher;
+  /** What was said to the operator. */
+  readonly said: string[];
+  readonly clients: Map<string, PipeClient>;
+  /** The sessions are woken whenever they want to be. */
+  pass(ms: number): Promise<void>;
+}
+
+export interface TestPipeOptions extends Partial<PipeOptions> {
+  readonly backbone?: Backbone;
+  readonly store?: MemoryStore;
+  readonly limits?: Partial<Limits>;
+}
+
+/** Everything is on the house's one clock. */
+export function openPipe(given: TestPipeOptions = {}): TestPipe {
+  const { store = new MemoryStore(), backbone = new LocalBackbone(store), limits, ...options } = given;
+  const on = { ...openHouse(limits, backbone), store };
+  const now = () => on.clock.now;
+  const hasher = new FakeHasher();
+  const accounts = new Accounts({ backbone, hasher, wall: now, now });
+  const said: string[] = [];
+  const pipe = openRealPipe({
+    house: on.house,
+    accounts,
+    advertise: undefined,
+    now,
+    broadcast: () => new FakeBroadcast(),
+    toOperator: (name, text) => void said.push(`${name}: ${text}`),
+    ...options,
+  });
+  const clients = new Map<string, PipeClient>();
+  const pass = async (ms: number) => {
+    const end = on.clock.now + ms;
+    const next = () => Math.min(...[...clients.values()].map(({ session }) => session.deadline()), Number.MAX_VALUE);
+    await settle();
+    for (let at = next(); at <= end; at = next()) {
+      on.clock.now = Math.max(on.clock.now, at);
+      for (const { session } of clients.values()) if (session.deadline() <= on.clock.now) session.tick(on.clock.now);
+      await settle();
+    }
+    on.clock.now = end;
+  };
+  return { ...on, pipe, backbone, accounts, hasher, said, clients, pass };
+}
+
+/** A connection, with the greeting read. */
+export class PipeClient {
+  readonly port: FakePort;
+  readonly session: PipeSession;
+  readonly #on: TestPipe;
+
+  constructor(on: TestPipe, id = `c${on.clients.size + 1}`, ip?: string) {
+    this.#on = on;
+    this.port = new FakePort(id, ip);
+    this.session = new PipeSession(on.pipe, this.port);
+    this.port.session = this.session;
+    on.clients.set(id, this);
+    assert.equal(this.take(), ['Connected to 192.0.2.1 at port 5000\nPlease enter your username\n']);
+  }
+
+  /** As a classic client sends it: nothing ends it but silence. What was written since. */
+  async type(text: string): Promise<string[]> {
+    this.send(text);
+    await this.#on.pass(20);
+    return this.take();
+  }
+
+  /** As our own client sends it. */
+  async line(text: string): Promise<string[]> {
+    this.send(`${text}\n`);
+    await settle();
+    return this.take();
+  }
+
+  send(text: string | Uint8Array): boolean {
+    const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
+    return this.session.receive(bytes, this.#on.clock.now);
+  }
+
+  /** The connection breaks. */
+  breaks(): void {
+    this.port.broken = true;
+    this.session.closed('the connection broke');
+  }
+
+  /** Each write since the last time. */
+  take(): string[] {
+    const writes = [...this.port.blocks];
+    this.port.take();
+    return writes;
+  }
+}
+
+/**
+ * Plays a conversation, write by write. `bob> text` is sent by the client bob as a classic one sends it, `bob>> text` as
+ * ours does; `bob< text` is the next write to bob, within 100 ms, with `⏎` for each newline. Besides there are
+ * `bob< <close>`, `bob> <broken>`, `bob> <half-close>` and `-- 50 ms`. A client connects with its first line.
+ */
+export async function converseByPipe(on: TestPipe, script: string): Promise<void> {
+  const clientOf = (id: string) => on.clients.get(id) ?? new PipeClient(on, id);
+  for (const raw of script.split('\n').filter((one) => one.trim() !== '')) {
+    const [, id = '', how = '', text = ''] = /^ *(\S+?) ?(>>|>|<|--) ?(.*)$/.exec(raw) ?? [];
+    const ms = /^ *-- (\d+) ms$/.exec(raw)?.[1];
+    if (ms !== undefined) {
+      await on.pass(Number(ms));
+      continue;
+    }
+    if (id === '') throw new Error(`what is ${raw}`);
+    const client = clientOf(id);
+    for (let ms = 0; how === '<' && ms < 100 && client.port.blocks.length === 0; ms += 5) await on.pass(5);
+    if (how === '<' && text === '<close>') assert.ok(client.port.ended, `${id} is still open`);
+    else if (how === '<') assert.is(client.port.blocks.shift(), text.replaceAll('⏎', '\n'), `${id} got something else`);
+    else if (text === '<broken>') client.breaks();
+    else if (text === '<half-close>') client.session.ended();
+    else client.send(how === '>>' ? `${text}\n` : text);
+    if (how === '>') await on.pass(20);
+    await settle();
+  }
+  for (const [id, { port }] of on.clients) {
+    assert.equal(port.blocks, [], `${id} got more than was expected`);
+    assert.equal(port.bugs, []);
+  }
+  assert.equal(on.bugs, []);
+}
+
+/** Makes or enters a room: as a classic client, or as ours. What it was told is read. */
+export async function goIn(on: TestPipe, name: string, room = 'hall', isOurs = false): Promise<PipeClient> {
+  const client = new PipeClient(on, name);
+  const say = (text: string) => (isOurs ? client.line(text) : client.type(text));
+  await say(name);
+  const words = (await on.pipe.findRoom(room)) ? ['join', room] : ['create', room, 'no'];
+  for (const word of words) await say(word);
+  await on.pass(100);
+  assert.match(client.take().join(''), isOurs ? /^$/ : /^(?:Welcome.*\n)?$/);
+  for (const other of on.clients.values()) other.take();
+  return client;
 }

@@ -289,11 +289,11 @@ function denoItself(): string {
   return execFileSync('deno', ['eval', 'console.log(Deno.execPath())'], { encoding: 'utf8' }).trim();
 }
 
-/** The tests' own settings, and nothing that would change the server's. */
+/** The tests' own settings, and nothing that would change the server's; ten servers have ports for `pipe`, not all. */
 function cleanEnvironment(): Record<string, string | undefined> {
   const env: Record<string, string | undefined> = { ...process.env };
   for (const name of Object.keys(env)) if (name.startsWith('PARLEY_') || name === 'NODE_OPTIONS') delete env[name];
-  return env;
+  return { ...env, PARLEY_PIPE: 'off' };
 }
 
 // --- a TCP client ----------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ options('have these defaults', () => {
     port: 5000,
     host: '',
     listen: [],
+    pipe: 'auto',
+    console: false,
     data: '/state/parley/5000.db',
     makeDirectory: true,
     kill: 'local',
@@ -77,6 +79,12 @@ const ROWS: Row[] = [
   ['log-level', 'debug', 'logLevel', 'debug'],
   ['log-level', 'error', 'logLevel', 'error'],
   ['log-format', 'json', 'logFormat', 'json'],
+  ['pipe', 'auto', 'pipe', 'auto'],
+  ['pipe', 'off', 'pipe', 'off'],
+  ['pipe', '0', 'pipe', 0],
+  ['pipe', '50003', 'pipe', 50_003],
+  ['listen', 'pipe:0', 'pipe', 'off'],
+  ['listen', 'lab:0', 'pipe', 'auto'],
   ['listen', 'lab:6000', 'listen', [{ dialect: 'lab', port: 6000 }]],
   ['listen', 'lab:0', 'listen', [{ dialect: 'lab', port: 0 }]],
 ];
@@ -138,6 +146,8 @@ options.run();
 const bad = suite('options: bad values');
 
 const BAD: Array<[flag: string, value: string]> = [
+  ['pipe', 'on'],
+  ['pipe', '65536'],
   ['host', 'example.org'],
   ['host', '1.2.3'],
   ['host', '1.2.3.4.5'],

@@ -1,0 +1,298 @@
+// Layer 5. `parley-client pipe`: the face of client-pipe.ts on its connection, folder, files' carrier and screen.
+
+import net from 'node:net';
+import { clearTimeout, setInterval, setTimeout } from 'node:timers';
+import { type CommandLine, type Given, UsageError, wholeNumber } from './arguments.ts';
+import { type ClientRequest, PipeFace } from './client-pipe.ts';
+import { openNoTransfers, type TransferOptions, type Transfers, type Wish } from './client-pipe-transfers.ts';
+import { type Action, MAX_WINDOW, MIN_WINDOW } from './client-pipe-words.ts';
+import { HouseError } from './errors.ts';
+import type { Face } from './face.ts';
+import { Folder } from './pipe-folder.ts';
+import { type Connection, connect, findServer, PipeLink, type Server } from './pipe-link.ts';
+import { type Exit, Player } from './player.ts';
+
+const HOST = 'localhost';
+/** Where servers listen unless told. */
+const FIRST_PORT = 50_000;
+const LAST_PORT = 50_009;
+const DIRECTORY = 'folder';
+const PARALLEL = '2';
+const MAX_PARALLEL = 1000;
+const MAX_NUMBER = 1_000_000_000;
+/** How often progress is drawn. */
+const DRAW_MS = 200;
+/** Of a terminal that does not tell. */
+const COLUMNS = 80;
+/** setTimeout takes no more. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+export const PIPE_LINE: CommandLine = {
+  name: 'parley-client',
+  usage: 'pipe',
+  shownUsage: 'pipe [options]',
+  about: 'Talk and share files in rooms with passwords: @NAME|text, @all|text, @NAME|getfile|FILE, @server|exit',
+  options: [
+    { flag: '--ip <address>', help: 'Where the server is', shownDefault: HOST },
+    { flag: '--port <port>', help: 'Its port', shownDefault: `the first of ${FIRST_PORT}-${LAST_PORT} that greets` },
+    { flag: '-s, --share <0|1>', help: 'Whether others get your files', shownDefault: '1' },
+    { flag: '-p, --parallel <count>', help: 'Files sent at once', shownDefault: PARALLEL },
+    {
+      flag: '-w, --window <packets>',
+      help: 'Packets on their way at once',
+      shownDefault: '16 with classic clients, else as the path takes it',
+    },
+    { flag: '-e, --errprob <n>', help: 'Lose one datagram in so many, for trying out; 1 is none', shownDefault: '1' },
+    { flag: '--dir <directory>', help: 'What you share, and where files arrive', shownDefault: DIRECTORY },
+    { flag: '--loss <percent>', help: 'Datagrams to lose, for trying out' },
+    { flag: '--dup <percent>', help: 'Datagrams to send twice' },
+    { flag: '--reorder <percent>', help: 'Datagrams to send late, behind others' },
+    { flag: '--delay <ms>', help: 'How much later datagrams go out' },
+    { flag: '--seed <number>', help: 'The same trouble each time' },
+    { flag: '--trace <file>', help: 'A line of JSON for each packet' },
+    { flag: '--timeout <seconds>', help: 'Silence that ends a transfer' },
+    { flag: '--direct-only', help: 'Files never go through the server' },
+    { flag: '--relay-only', help: 'Files always go through the server' },
+  ],
+  examples: ['parley-client pipe', 'parley-client pipe --ip 10.0.0.5 --port 50000 --dir ~/share -p 4'],
+};
+
+interface PipeClientOptions {
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly isSharing: boolean;
+  readonly parallel: number;
+  readonly transfers: Omit<TransferOptions, 'ip'>;
+}
+
+export function openPipe(given: Given, _userName: string, exit: Exit): void {
+  const options = readOptions(given);
+  const folder = new Folder(options.transfers.directory);
+  find(options).then(
+    (found) => {
+      if (found) new PipeClient(found, options, folder, exit);
+      else exit(1, `no server greets on ${options.host} port ${FIRST_PORT} to ${LAST_PORT} (--ip, --port)`);
+    },
+    (error) => exit(1, explain({ host: options.host, port: options.port ?? FIRST_PORT }, error)),
+  );
+}
+
+function find({ host, port }: PipeClientOptions): Promise<Connection | undefined> {
+  return port === undefined ? findServer(host, FIRST_PORT, LAST_PORT) : connect({ host, port });
+}
+
+// --- options ---------------------------------------------------------------------------------------------------
+
+export function readOptions(given: Given): PipeClientOptions {
+  const host = readHost(given.one('ip') ?? HOST);
+  return {
+    host,
+    port: optionalNumber(given, 'port', 1, 65_535),
+    isSharing: (optionalNumber(given, 'share', 0, 1) ?? 1) === 1,
+    parallel: wholeNumber('--parallel', given.one('parallel') ?? PARALLEL, 1, MAX_PARALLEL),
+    transfers: {
+      directory: readFileName(given, 'dir') ?? DIRECTORY,
+      window: optionalNumber(given, 'window', MIN_WINDOW, MAX_WINDOW),
+      trouble: readTrouble(given),
+      trace: readFileName(given, 'trace'),
+      timeoutMs: readTimeout(given),
+      way: readWay(given),
+    },
+  };
+}
+
+function readHost(host: string): string {
+  const isHost = net.isIP(host) !== 0 || /^(?=.*[a-z])[\w-]+(?:\.[\w-]+)*\.?$/i.test(host);
+  if (!isHost) throw new UsageError(`--ip ${JSON.stringify(host)}: is not an address`);
+  return host === '0.0.0.0' ? '127.0.0.1' : host;
+}
+
+function readTrouble(given: Given): TransferOptions['trouble'] {
+  const oneIn = optionalNumber(given, 'errprob', 0, MAX_NUMBER);
+  const loss = readShare(given, 'loss');
+  if (oneIn !== undefined && loss !== undefined) throw new UsageError('--errprob and --loss say the same: give one');
+  return {
+    loss: loss ?? (oneIn !== undefined && oneIn > 1 ? 1 / oneIn : 0),
+    duplicated: readShare(given, 'dup') ?? 0,
+    reordered: readShare(given, 'reorder') ?? 0,
+    delayMs: optionalNumber(given, 'delay', 0, 60_000) ?? 0,
+    seed: optionalNumber(given, 'seed', 0, 2 ** 32 - 1),
+  };
+}
+
+/** Given in percent; of 1. */
+function readShare(given: Given, option: string): number | undefined {
+  const value = given.one(option);
+  if (value === undefined) return undefined;
+  const percent = /^(?:\d{1,3}(?:\.\d{1,6})?|\.\d{1,6})%?$/.test(value) ? Number.parseFloat(value) : Number.NaN;
+  if (!(percent >= 0 && percent <= 100)) throw new UsageError(`--${option} ${value}: must be a number from 0 to 100`);
+  return percent / 100;
+}
+
+function readFileName(given: Given, option: string): string | undefined {
+  const value = given.one(option);
+  if (value === '' || value?.includes('\0')) throw new UsageError(`--${option}: must be a name`);
+  return value;
+}
+
+function readTimeout(given: Given): number | undefined {
+  const seconds = optionalNumber(given, 'timeout', 1, 86_400);
+  return seconds === undefined ? undefined : seconds * 1000;
+}
+
+function readWay(given: Given): TransferOptions['way'] {
+  const [direct, relay] = [given.has('direct-only'), given.has('relay-only')];
+  if (direct && relay) throw new UsageError('--direct-only and --relay-only: give one');
+  if (direct) return 'direct';
+  return relay ? 'relay' : 'any';
+}
+
+function optionalNumber(given: Given, option: string, least: number, most: number): number | undefined {
+  const value = given.one(option);
+  return value === undefined ? undefined : wholeNumber(`--${option}`, value, least, most);
+}
+
+// --- the client --------------------------------------------------------------------------------------------------
+
+class PipeClient {
+  readonly #server: Server;
+  readonly #exit: Exit;
+  readonly #face: PipeFace;
+  readonly #player: Player<ClientRequest>;
+  readonly #link: PipeLink;
+  readonly #transfers: Transfers;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(found: Connection, options: PipeClientOptions, folder: Folder, exit: Exit) {
+    const { host, port } = found.server;
+    this.#server = found.server;
+    this.#exit = exit;
+    this.#face = new PipeFace({
+      files: folder.names,
+      isSharing: options.isSharing,
+      parallel: options.parallel,
+      isPerson: process.stdin.isTTY === true,
+    });
+    const wire = { server: `${host} port ${port}`, send: (request: ClientRequest) => this.#send(request) };
+    this.#player = new Player<ClientRequest>(this.#asPlayed(), wire, (status, error) => this.#end(status, error));
+    this.#link = this.#openLink(found);
+    this.#transfers = this.#openTransfers(options);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => this.#play(this.#face.interrupted(performance.now())));
+    }
+    setInterval(() => this.#draw(), DRAW_MS).unref();
+  }
+
+  #openLink(found: Connection): PipeLink {
+    return new PipeLink(found, {
+      received: (reply, isEnded) => this.#play(this.#face.received(reply, isEnded, performance.now())),
+      closed: (error) => this.#play(this.#face.closed(error && explain(this.#server, error))),
+      drained: () => this.#player.resume(),
+      lullMs: () => this.#face.lullMs,
+    });
+  }
+
+  #openTransfers({ transfers }: PipeClientOptions): Transfers {
+    const face = this.#face;
+    const play = (actions: Action[]) => this.#play(actions);
+    return openNoTransfers(
+      { ...transfers, ip: this.#link.ip },
+      {
+        arrived: (file) => play(face.arrived(file, performance.now())),
+        failed: (wish, reason) => play(face.failed(wish, reason, performance.now())),
+        served: (request, bytes, ms) => play(face.served(request, bytes, ms, performance.now())),
+        notServed: (request, reason) => play(face.notServed(request, reason, performance.now())),
+      },
+    );
+  }
+
+  /** The face with the time it is. */
+  #asPlayed(): Face<ClientRequest> {
+    const face = this.#face;
+    const timed = (actions: Action[]): Action[] => {
+      this.#arm();
+      return actions;
+    };
+    return {
+      prompt: face.prompt,
+      keepsTyped: true,
+      get isWaiting() {
+        return face.isWaiting;
+      },
+      get isAwaiting() {
+        return face.isAwaiting;
+      },
+      line: (text) => timed(face.line(text, performance.now())),
+      inputEnded: () => timed(face.inputEnded(performance.now())),
+      remembers: () => face.remembers(),
+      complete: (line) => face.complete(line),
+    };
+  }
+
+  #play(actions: Action[]): void {
+    this.#player.play(actions);
+    this.#arm();
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const at = this.#face.deadline();
+    if (at === Number.POSITIVE_INFINITY) return;
+    const ms = Math.min(LONGEST_MS, Math.max(0, Math.ceil(at - performance.now())));
+    this.#timer = setTimeout(() => this.#play(this.#face.tick(performance.now())), ms);
+  }
+
+  #draw(): void {
+    // the last column is the screen's own
+    const columns = (process.stdout.columns || COLUMNS) - 1;
+    this.#player.status(this.#transfers.lines(performance.now(), columns));
+  }
+
+  #send(request: ClientRequest): boolean {
+    switch (request.kind) {
+      case 'lines':
+        return this.#link.send(request.lines);
+      case 'fetch':
+        this.#fetch(request.wish);
+        break;
+      case 'abandon':
+        this.#transfers.abandon(request.wish);
+        break;
+      case 'serve':
+        this.#transfers.serve(request.request);
+        break;
+      case 'refuse':
+        this.#transfers.refuse(request.request, request.reason);
+        break;
+      case 'window':
+        this.#transfers.setWindow(request.packets);
+        break;
+    }
+    return true;
+  }
+
+  #fetch(wish: Wish): void {
+    const face = this.#face;
+    this.#transfers.fetch(wish).then(
+      (place) => this.#play(face.invited(wish, place, performance.now())),
+      (error) => {
+        if (!(error instanceof HouseError)) return this.#exit(1, error instanceof Error ? error.stack : String(error));
+        this.#play(face.failed(wish, error.message, performance.now()));
+      },
+    );
+  }
+
+  #end(status: number, error?: string): void {
+    clearTimeout(this.#timer);
+    this.#transfers.close();
+    this.#link.end(() => this.#exit(status, error));
+  }
+}
+
+/** Undefined where there is no more to say than that the connection is gone. */
+function explain({ host, port }: Server, { code, message }: NodeJS.ErrnoException): string | undefined {
+  if (code === 'ECONNREFUSED') return `no server answers on ${host} port ${port}`;
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `there is no host ${host}`;
+  if (code === 'ECONNRESET' || code === 'EPIPE') return undefined;
+  return `can't reach ${host} port ${port}: ${message}`;
+}

@@ -1,0 +1,64 @@
+// Layer 5. The folder of the `pipe` client, as far as names go: the regular files directly in it that others can ask
+// for. What is half there, and what no message can name, is not among them.
+
+import fs from 'node:fs';
+import { UsageError } from './arguments.ts';
+import { HouseError } from './errors.ts';
+import { checkFileName } from './file-names.ts';
+
+/** Questions come faster than files. */
+const FRESH_MS = 100;
+const MAX_FILES = 10_000;
+
+export class Folder {
+  readonly #directory: string;
+  #names: readonly string[] = [];
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  /** It is made when it is missing. */
+  constructor(directory: string) {
+    this.#directory = directory;
+    try {
+      fs.mkdirSync(directory, { recursive: true });
+    } catch (error) {
+      throw new UsageError(`--dir ${directory}: ${explain(error as NodeJS.ErrnoException)}`);
+    }
+  }
+
+  readonly names = (): readonly string[] => {
+    const now = performance.now();
+    if (now - this.#readAt > FRESH_MS) {
+      this.#names = this.#read();
+      this.#readAt = now;
+    }
+    return this.#names;
+  };
+
+  /** None while it can't be read. */
+  #read(): string[] {
+    try {
+      const entries = fs.readdirSync(this.#directory, { withFileTypes: true });
+      const files = entries.filter((entry) => entry.isFile() && isShareable(entry.name));
+      return files.map(({ name }) => name).slice(0, MAX_FILES);
+    } catch {
+      return [];
+    }
+  }
+}
+
+function isShareable(name: string): boolean {
+  if (name.endsWith('.part') || name.includes('|')) return false;
+  try {
+    checkFileName(name, process.platform === 'win32');
+    return true;
+  } catch (error) {
+    if (!(error instanceof HouseError)) throw error;
+    return false;
+  }
+}
+
+function explain({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'EEXIST' || code === 'ENOTDIR') return 'is not a directory';
+  if (code === 'EACCES' || code === 'EPERM') return 'no permission to make it';
+  return message;
+}

@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Console } from '../src/console.ts';
+import { FakePort, FakeTongue, goIn, openLab, openMenu, openPipe, settle, type TestPipe } from './fakes.ts';
+
+function open(on = openPipe()) {
+  const stops: string[] = [];
+  return { on, stops, console: new Console({ house: on.house, stop: (reason) => void stops.push(reason) }) };
+}
+
+/** Somebody of another dialect; can be told something alone. */
+async function other(on: TestPipe, name: string, ...rooms: string[]) {
+  const whispers: string[] = [];
+  const tongue = Object.assign(new FakeTongue('irc'), {
+    whisper: (_: unknown, { who, text }: { who: { name: string }; text: string }) => {
+      whispers.push(`${who.name}: ${text}`);
+      return true;
+    },
+  });
+  const member = await on.house.enter(name, tongue, 'exactly');
+  for (const room of rooms) on.house.join(member, await on.house.openRoom(room));
+  tongue.take();
+  for (const client of on.clients.values()) client.take();
+  return { tongue, member, whispers };
+}
+
+const test = suite('console');
+
+test('to all: everybody in every room, each in the form of its dialect', async () => {
+  const { on, console } = open();
+  const alice = await goIn(on, 'alice', 'hall', true);
+  const bob = await goIn(on, 'bob', 'den');
+  const ann = await other(on, 'ann', 'hall');
+  assert.is(console.line('@all|good morning|x'), '');
+  await on.pass(100);
+  assert.equal(alice.take(), ['#server|good morning|x\n']);
+  assert.equal(bob.take(), ['#server|good morning|x\n']);
+  assert.equal(ann.tongue.take(), ['hall server: good morning|x']);
+  assert.equal(on.bugs, []);
+});
+
+test('to all: lab and menu clients hear it too', async () => {
+  const { on, console } = open();
+  const [lab, menu] = [openLab({}, on), openMenu({}, on)];
+  const [one, two] = [new FakePort('c1'), new FakePort('c2')];
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  lab.tcp.open(one).receive(bytes('JOIN_CHATROOM: main\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: ann\n'), 0);
+  menu.menu.open(two).receive(bytes('bob\n'), 0);
+  await settle();
+  one.take();
+  console.line('@all|hi');
+  assert.is(one.take(), 'CHAT: 0\nCLIENT_NAME: server\nMESSAGE: hi\n\n');
+  assert.is(two.take(), 'server: hi\n');
+  assert.is(console.line('@ann|psst'), '');
+  assert.match(one.take(), /^CHAT: 0\nCLIENT_NAME: server\nMESSAGE: .*psst\n\n$/);
+});
+
+test('nobody sees the operator come, go or sit there', async () => {
+  const { on, console } = open();
+  const alice = await goIn(on, 'alice', 'hall', true);
+  console.line('@all|hi');
+  alice.take();
+  assert.equal(await alice.line('@server|get_peers'), ['alice\n']);
+  assert.is(on.house.people, 1);
+});
+
+test('to one alone, whatever the case', async () => {
+  const { on, console } = open();
+  const alice = await goIn(on, 'alice', 'hall', true);
+  const bob = await goIn(on, 'bob', 'hall', true);
+  const ann = await other(on, 'Ann', 'elsewhere');
+  alice.take();
+  assert.is(console.line('@ALICE|psst|x'), '');
+  assert.is(console.line('@ann|hello'), '');
+  assert.equal(alice.take(), ['#server|psst|x\n']);
+  assert.equal(bob.take(), []);
+  assert.equal(ann.whispers, ['server: hello']);
+});
+
+test('says so when there is nobody to tell', async () => {
+  const { on, console } = open();
+  assert.match(console.line('@all|hi'), /nobody/);
+  assert.match(console.line('@alice|hi'), /nobody called alice/);
+  const member = await on.house.enter('eve', new FakeTongue(), 'exactly');
+  on.house.join(member, await on.house.openRoom('hall'));
+  assert.match(console.line('@eve|hi'), /eve can't be told/);
+  assert.match(console.line(`@all|${'x'.repeat(70_000)}`), /too long/);
+  assert.match(console.line('@all'), /@all\|/);
+});
+
+test('to the server itself: shown here', () => {
+  const { console, stops } = open();
+  assert.is(console.line('@server|note|x'), 'server: note|x');
+  assert.equal(stops, []);
+});
+
+for (const line of ['exit', 'quit', 'kill', ' EXIT ', '@server|exit', '@server|quit', '@server|kill']) {
+  test(`${line} ends the server`, () => {
+    const { console, stops } = open();
+    assert.is(console.line(line), '');
+    assert.is(stops.length, 1);
+  });
+}
+
+test('peers: who is in which rooms, of whatever dialect', async () => {
+  const { on, console } = open();
+  assert.match(console.line('peers'), /nobody/);
+  await goIn(on, 'alice');
+  await other(on, 'ann', 'hall', 'den');
+  assert.is(console.line('peers'), 'alice (pipe) in hall\nann (irc) in hall, den');
+});
+
+test('rooms: with how many are in them, the fullest first', async () => {
+  const { on, console } = open();
+  assert.match(console.line('rooms'), /no rooms/);
+  await on.house.openRoom('empty');
+  await on.house.makeRoom('den', { description: '', owner: undefined, password: 'hash' });
+  await other(on, 'ann', 'hall');
+  await other(on, 'ben', 'hall', 'lab');
+  assert.is(console.line('rooms'), 'hall: 2 people\nlab: 1 person\nempty: 0 people\nden: 0 people, with a password');
+});
+
+test('lists have an end', async () => {
+  const { on, console } = open();
+  for (let i = 0; i < 250; i++) await on.house.openRoom(`room ${i}`);
+  const lines = console.line('rooms').split('\n');
+  assert.is(lines.length, 201);
+  assert.is(lines.at(-1), '… and 50 more');
+});
+
+test('help names everything that there is', () => {
+  const help = open().console.line('help');
+  for (const word of ['peers', 'rooms', 'help', 'exit', 'quit', 'kill', '@all|', '@NAME|', '@server|']) {
+    assert.ok(help.includes(word), word);
+  }
+  assert.ok(help.split('\n').every((line) => line.length <= 80));
+});
+
+test('an empty line is nothing, another word is not known', () => {
+  const { console, stops } = open();
+  for (const line of ['', '  ', '\t']) assert.is(console.line(line), '');
+  for (const line of ['dance', 'constructor', 'toString x', 'peersx']) assert.match(console.line(line), /help/);
+  assert.equal(stops, []);
+});
+
+test('Tab completes commands and names', async () => {
+  const { on, console } = open();
+  await goIn(on, 'alice');
+  assert.equal(console.complete('p'), ['peers']);
+  assert.equal(console.complete('@al'), ['@all|', '@alice|']);
+  assert.equal(console.complete('@AL'), ['@all|', '@alice|']);
+  assert.equal(console.complete('x'), []);
+});
+
+test('what a client says to it is one line that moves no cursor', () => {
+  const { console } = open();
+  assert.is(console.heard('bob', 'help|me'), 'bob: help|me');
+  assert.is(console.heard('bob', 'a\x1b[2Jb\nc\td'), 'bob: a\ufffd[2Jb c d');
+});
+
+test('any line is answered, and what is shown moves no cursor', async () => {
+  const { on, console } = open();
+  await goIn(on, 'alice');
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (line) => {
+      for (const one of [line, `@${line}`, `@alice|${line}`, `rooms ${line}`]) {
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+        assert.not(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/.test(console.line(one)), JSON.stringify(one));
+        console.complete(one);
+      }
+    }),
+  );
+});
+test.run();
