@@ -46,6 +46,7 @@ export class DatagramServer implements DatagramSession {
     this.#now = now;
     const message = readDatagram(bytes);
     if (message) this.#handle(message, from);
+    else this.#port.ignored('broken', from);
   }
 
   tick(now: number): void {
@@ -82,6 +83,7 @@ export class DatagramServer implements DatagramSession {
   #as(name: string, from: Address, then: (client: Client) => void): void {
     const client = this.#datagram.clientOf(name);
     if (client?.contact.ip === from.ip) then(client);
+    else if (client) this.#port.ignored('forged', from);
   }
 
   #run(work: Promise<void>): void {

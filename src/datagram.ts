@@ -282,9 +282,10 @@ export class Datagram {
   /** A client has sent something to the port of a member of another dialect. */
   #mailed(to: Person, bytes: Uint8Array, from: Address): void {
     const message = readDatagram(bytes);
-    if (message?.kind !== 'msg' && message?.kind !== 'ack') return;
+    if (message?.kind !== 'msg' && message?.kind !== 'ack') return this.#port?.ignored('broken', from);
     const client = message.from === undefined ? undefined : this.clientOf(message.from);
-    if (!client?.member || client.contact.ip !== from.ip) return;
+    if (client?.contact.ip !== from.ip) return this.#port?.ignored('forged', from);
+    if (!client.member) return;
     const now = this.options.now();
     if (message.kind === 'ack') return client.peer.acked(now);
     client.peer.awaits(now);

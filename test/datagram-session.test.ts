@@ -759,6 +759,7 @@ forged('requests in a name from another IP are dropped', async () => {
   await pass(5000);
   assert.equal([x.take(), on.store.mail, on.store.posts, on.sent], [[], [], [], []]);
   assert.is(on.house.people, 2);
+  assert.equal(on.port.ignoredOnes, ['forged 198.51.100.2', ...new Array(6).fill('forged 203.0.113.66')]);
 });
 
 forged('an ack from elsewhere settles nothing', async () => {

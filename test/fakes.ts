@@ -25,6 +25,7 @@ import type {
   Broadcast,
   DatagramPort,
   Doors,
+  Ignored,
   Mailbox,
   Mailboxes,
   Multicast,
@@ -331,6 +332,7 @@ export class FakeDatagramPort implements DatagramPort {
   woken = 0;
   readonly bugs: unknown[] = [];
   readonly sent: Datagram[] = [];
+  readonly ignoredOnes: string[] = [];
 
   localIp(): string {
     return '192.0.2.1';
@@ -342,6 +344,10 @@ export class FakeDatagramPort implements DatagramPort {
 
   wake(): void {
     this.woken++;
+  }
+
+  ignored(why: Ignored, { ip }: Address): void {
+    this.ignoredOnes.push(`${why} ${ip}`);
   }
 
   fail(error: unknown): void {
