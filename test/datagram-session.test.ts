@@ -208,7 +208,9 @@ registering('many copies at once are one registration, and get one answer', asyn
   for (let i = 0; i < 5; i++) on.session.receive(encodeDatagram(freg('x', 9999)), at, on.clock.now);
   await pass(1000);
   assert.equal(on.take(at).map(tell), ['conf_reg +x', 'status_check']);
-  assert.equal([on.store.contacts.size, on.bugs], [1, []]);
+  assert.equal([on.house.people, on.store.contacts.size, on.bugs], [1, 1, []]);
+  await pass(61_000);
+  assert.equal([on.house.people, on.store.contacts.size], [0, 0], 'nobody has ever answered');
 });
 
 registering('a name that is offline moves with its owner, who is told to be there', async () => {
@@ -1003,13 +1005,15 @@ strangers('who leave before they have a port leave none open', async () => {
   assert.is(on.mailboxes.opened.size, 1);
 });
 
-strangers('who are called like a client that is away are not taken for it', async () => {
+strangers('can not be called like a client that is away', async () => {
   const { on, x, y, main, pass } = await withAnn();
   await y.send(dereg('y'));
   await pass(200);
-  on.house.join(await on.house.enter('y', new FakeTongue(), 'exactly'), main);
+  const refused = await on.house.enter('y', new FakeTongue(), 'exactly').catch((error) => error);
+  assert.is(refused.code, 'name-taken');
+  on.house.join(await on.house.enter('y', new FakeTongue(), 'aliased'), main);
   await pass(200);
-  assert.is(x.table, 'table_update +x -y +z +ann');
+  assert.is(x.table, 'table_update +x -y +z +ann +y~2');
 });
 
 strangers('of lab, menu and lobby hear a whisper as theirs', async () => {
