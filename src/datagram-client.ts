@@ -50,7 +50,7 @@ export class Client {
     const { name, ip, port } = this.contact;
     const online = this.member !== undefined;
     const row = this.#row;
-    if (row?.online === online && row.port === port && row.ip === ip) return row;
+    if (row?.online === online && row.name === name && row.port === port && row.ip === ip) return row;
     this.#row = { name, ip, port, online };
     return this.#row;
   }

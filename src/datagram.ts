@@ -57,15 +57,6 @@ export class Datagram {
   readonly #allowances = new Allowances();
   /** Who is told so when a classic client listens for it. */
   readonly #refused: Array<{ readonly at: number; readonly address: Address }> = [];
-  #printAt = NEVER;
-  readonly #printing: Sleeper = {
-    tick: (now) => {
-      if (now < this.#printAt) return;
-      this.#printAt = NEVER;
-      this.options.onTable?.(this.table.rows(LOCALHOST));
-    },
-    deadline: () => this.#printAt,
-  };
   readonly #turningAway: Sleeper = {
     tick: (now) => {
       for (let [first] = this.#refused; first && first.at <= now; [first] = this.#refused) {
@@ -296,9 +287,7 @@ export class Datagram {
     const at = this.options.now() + TABLE_MS;
     this.table.changed();
     for (const client of this.table) if (client.member && client !== except) client.peer.wantsTable(at);
-    if (!this.options.onTable) return;
-    this.#printAt = Math.min(this.#printAt, at);
-    this.alarms.update(this.#printing);
+    this.options.onTable?.(this.table.rows(LOCALHOST));
   }
 
   // --- what is said --------------------------------------------------------------------------------------
