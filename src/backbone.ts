@@ -8,6 +8,8 @@ import type { Account, Contact, Found, Mail, NewMail, Store, StoredRoom } from '
 
 /** What became of a claim to a name. */
 export type Claim = 'ours' | 'worn' | 'registered';
+/** What a name is somebody's by: a password that was given; or the address from which it came to `datagram`. */
+export type Owner = 'account' | 'contact';
 
 /** What the owner of a room has said of it. */
 export interface RoomSettings {
@@ -36,8 +38,8 @@ export interface Backbone {
   rooms(): Iterable<StoredRoom>;
   /** Every event of every node comes here, in one order for each room. */
   listen(hear: (event: HouseEvent | Deleted) => void): void;
-  /** Takes a name for a member of this node; one that belongs to an account only for its owner. */
-  claim(key: string, isOwner: boolean): Promise<Claim>;
+  /** Takes a name for a member of this node; one that belongs to an account or a contact only for its owner. */
+  claim(key: string, owner?: Owner): Promise<Claim>;
   release(key: string): void;
   /** The name belongs to an account. */
   isRegistered(key: string): boolean;
@@ -83,6 +85,8 @@ export class LocalBackbone implements Backbone {
   /** Worn now. */
   readonly #names = new Set<string>();
   readonly #registered: Set<string>;
+  /** Of contacts, there or not. */
+  readonly #kept: Set<string>;
   /** Being made or deleted, until that is kept. */
   readonly #changing = new Map<string, Promise<unknown>>();
   readonly #rooms = new Map<string, StoredRoom>();
@@ -95,8 +99,9 @@ export class LocalBackbone implements Backbone {
 
   constructor(store: Store) {
     this.#store = store;
-    const { lastPost, lastRoom, lastRefs, resting, accounts } = store.start;
+    const { lastPost, lastRoom, lastRefs, resting, accounts, contacts } = store.start;
     this.#registered = new Set(accounts);
+    this.#kept = new Set(contacts.map(({ key }) => key));
     this.#lastPost = lastPost;
     this.#nextRoom = lastRoom + 1;
     this.#nextRef = new Map([...lastRefs].map(([dialect, ref]) => [dialect, ref + 1]));
@@ -112,9 +117,9 @@ export class LocalBackbone implements Backbone {
     this.#hear = hear;
   }
 
-  async claim(key: string, isOwner: boolean): Promise<Claim> {
-    if (this.#registered.has(key) && !isOwner) return 'registered';
-    if (this.#names.has(key)) return 'worn';
+  async claim(key: string, owner?: Owner): Promise<Claim> {
+    if (this.#registered.has(key) && owner !== 'account') return 'registered';
+    if (this.#names.has(key) || (this.#kept.has(key) && owner !== 'contact')) return 'worn';
     this.#names.add(key);
     return 'ours';
   }
@@ -131,6 +136,7 @@ export class LocalBackbone implements Backbone {
     const { key, name } = account;
     if (this.#registered.has(key)) throw new HouseError('name-registered', `the name ${name} is taken`);
     if (this.#names.has(key)) throw new HouseError('name-taken', `somebody is called ${name} right now`);
+    if (this.#kept.has(key)) throw new HouseError('name-taken', `the name ${name} is taken`);
     this.#registered.add(key);
     try {
       await this.#store.addAccount(account);
@@ -239,10 +245,12 @@ export class LocalBackbone implements Backbone {
   }
 
   putContact(contact: Contact): void {
+    this.#kept.add(contact.key);
     this.#store.putContact(contact);
   }
 
   dropContact(key: string): void {
+    this.#kept.delete(key);
     this.#store.dropContact(key);
   }
 

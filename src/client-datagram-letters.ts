@@ -150,7 +150,7 @@ export class Letters {
     const wasOnline = this.#writer.row(name)?.online === true;
     return this.#writer.askServer(message, (reply) => {
       if (isServersAck(reply)) return this.#saved(letter);
-      if (reply.kind === 'error') return this.#sendAgain(letter);
+      if (reply.kind === 'error') return this.#refused(letter, reply.text);
       return reply.kind === 'table_update' && wasOnline ? this.#presumeSaved(letter) : undefined;
     });
   }
@@ -168,9 +168,10 @@ export class Letters {
     return this.#writer.show({ event: 'saved', to: letter.row.name, time: letter.time });
   }
 
-  /** The server says that it is there after all. */
-  #sendAgain(letter: Letter): Action[] {
-    if (letter.directTries < DIRECT_TRIES) return this.#later(RESEND_MS, () => this.#deliver(letter));
+  /** The server says that it is there after all; or, of somebody of another dialect, that it is not. */
+  #refused(letter: Letter, why: string): Action[] {
+    const isThere = why.includes('exists');
+    if (isThere && letter.directTries < DIRECT_TRIES) return this.#later(RESEND_MS, () => this.#deliver(letter));
     return this.#writer.show({ event: 'undelivered', to: letter.row.name });
   }
 

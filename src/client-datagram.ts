@@ -29,7 +29,10 @@ const PROBE_MS = 300;
 const ACK_MS = 30;
 const REFRESH_MS = 1000;
 const MAX_OWED = 1000;
+/** Our server says a thing three times, 200 ms apart. */
+const SERVER_COPY_MS = 500;
 const REFUSED = 1;
+const INTERRUPTED = 130;
 const NOT_RESPONDING = 4;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -48,6 +51,10 @@ export class DatagramFace {
   #isForgotten = false;
   #isOver = false;
   #inputEnded = false;
+  #isInterrupted = false;
+  /** For scripts, which are told of changes only. */
+  #shownTable = '';
+  #serverIp: string;
   #typed: string[] = [];
   /** Acks that are due. */
   #owed: Array<ClientDatagram & { readonly at: number }> = [];
@@ -56,6 +63,7 @@ export class DatagramFace {
 
   constructor(options: DatagramOptions) {
     this.#options = options;
+    this.#serverIp = options.server.ip;
     this.#letters = new Letters(this.#writer(), this.#asking, this.#heard);
   }
 
@@ -83,11 +91,13 @@ export class DatagramFace {
     return this.#goOn();
   }
 
-  /** To leave at once; but nobody is to wait for one who is gone. */
+  /** To leave at once; but nobody is to wait for one who is gone. The second time it does not even wait for that. */
   interrupted(now: number): Action[] {
     this.#now = now;
     if (this.#isOver) return [];
     if (this.#state === 'new') return this.#exit(0);
+    if (this.#isInterrupted) return this.#exit(INTERRUPTED);
+    this.#isInterrupted = true;
     this.#inputEnded = true;
     this.#isReady = true;
     this.#typed = [];
@@ -121,6 +131,7 @@ export class DatagramFace {
   input(message: DatagramMessage, from: Address, now: number): Action[] {
     this.#now = now;
     if (this.#isOver) return [];
+    this.#learnServer(message, from);
     const actions = this.#receive(message, from);
     return [...actions, ...this.#asking.input(message, from, now), ...this.#goOn()];
   }
@@ -149,13 +160,23 @@ export class DatagramFace {
   }
 
   #isServer({ ip }: Address): boolean {
-    return ip === this.#options.server.ip;
+    return ip === this.#serverIp || (this.#isServerHere && ip.startsWith('127.'));
+  }
+
+  /** A host may answer from another of its addresses. */
+  #learnServer({ kind }: DatagramMessage, { ip, port }: Address): void {
+    const isAnswer = kind === 'conf_reg' || kind === 'no_reg';
+    if (this.#state === 'new' && isAnswer && port === this.#options.server.port) this.#serverIp = ip;
   }
 
   #setTable(rows: readonly TableRow[]): Action[] {
     this.#table = new Map(rows.map((row) => [row.name, row]));
     this.#isForgotten = this.#table.get(this.#options.name)?.online === false;
-    return this.#options.json ? this.#show({ event: 'table', table: rows }) : [];
+    if (!this.#options.json) return [];
+    const text = JSON.stringify(rows);
+    const isNews = text !== this.#shownTable;
+    this.#shownTable = text;
+    return isNews ? this.#show({ event: 'table', table: rows }) : [];
   }
 
   #receiveGroup(from: string, text: string): Action[] {
@@ -181,7 +202,9 @@ export class DatagramFace {
     const ack = home ? [] : [this.#ackToServer()];
     // classic clients send from a port that they throw away
     const isOwnPort = home?.port === address.port;
-    const isNew = this.#heard.isNewLetter(from, text, isOwnPort ? ACK_MS + REST_MS : ACK_MS, this.#now);
+    const isByServer = this.#isServer(address) && address.port === this.#options.server.port;
+    const copyMs = isByServer ? SERVER_COPY_MS : isOwnPort ? ACK_MS + REST_MS : ACK_MS;
+    const isNew = this.#heard.isNewLetter(from, text, copyMs, this.#now);
     return isNew ? [...ack, ...this.#show({ event: 'message', from, text })] : ack;
   }
 

@@ -1,56 +1,88 @@
-// Layer 3. How much an address gets that has not answered anything yet: it may be somebody else, at whom this is aimed.
-// Pure: time is passed in.
+// Layer 3. How much goes to an address that has not answered anything yet: it may be somebody else's, at whom this is
+// aimed. Short answers are about as long as their requests, and help nobody who aims; of everything longer all names
+// and ports of one IP share what there is, until they answer. Pure: time is passed in.
+
+import type { Address } from './session.ts';
 
 const WINDOW_BYTES = 4000;
 const WINDOW_MS = 1000;
 const MAX_BYTES = 20_000;
-/** About as long as what it answers: that helps nobody who aims. */
 const SMALL_BYTES = 256;
-const MAX_ADDRESSES = 20_000;
+/** After so long without a byte all is forgiven. */
+const FORGIVEN_MS = 600_000;
+const MAX_KEPT = 20_000;
 
-export class Allowance {
+class Budget {
+  usedAt = 0;
   #bytes = 0;
   #window = { until: 0, bytes: 0 };
 
-  get isHalfSpent(): boolean {
-    return this.#bytes >= MAX_BYTES / 2;
-  }
-
   /** When so much may go out; Infinity for never. */
-  roomAt({ length }: Uint8Array): number {
+  roomAt(length: number): number {
     if (this.#bytes + length > MAX_BYTES) return Number.POSITIVE_INFINITY;
-    return this.#windowAt(length);
+    return this.#window.bytes + length > WINDOW_BYTES ? this.#window.until : 0;
   }
 
-  /** The same for what it has asked for: a short answer it always gets in the end. */
-  answerRoomAt(bytes: Uint8Array): number {
-    return bytes.length <= SMALL_BYTES ? this.#windowAt(bytes.length) : this.roomAt(bytes);
-  }
-
-  spend({ length }: Uint8Array, now: number): void {
+  spend(length: number, now: number): void {
+    this.usedAt = now;
     this.#bytes += length;
     if (now >= this.#window.until) this.#window = { until: now + WINDOW_MS, bytes: 0 };
     this.#window.bytes += length;
   }
 
-  #windowAt(length: number): number {
-    return this.#window.bytes + length > WINDOW_BYTES ? this.#window.until : 0;
+  refund(length: number): void {
+    this.#bytes = Math.max(0, this.#bytes - length);
+    this.#window.bytes = Math.max(0, this.#window.bytes - length);
   }
 }
 
-/** One for each address, whatever names are registered from there. */
-export class Allowances {
-  readonly #byAddress = new Map<string, Allowance>();
+export class Allowance {
+  readonly #own: Budget;
+  readonly #ofIp: Budget;
+  /** Of what the IP has. */
+  #shared = 0;
 
-  of({ ip, port }: { readonly ip: string; readonly port: number }): Allowance {
-    const key = `${ip} ${port}`;
-    const allowance = this.#byAddress.get(key) ?? new Allowance();
-    this.#byAddress.delete(key);
-    this.#byAddress.set(key, allowance);
-    for (const oldest of this.#byAddress.keys()) {
-      if (this.#byAddress.size <= MAX_ADDRESSES) break;
-      this.#byAddress.delete(oldest);
-    }
-    return allowance;
+  constructor(own = new Budget(), ofIp = new Budget()) {
+    this.#own = own;
+    this.#ofIp = ofIp;
   }
+
+  roomAt({ length }: Uint8Array): number {
+    const own = this.#own.roomAt(length);
+    return length > SMALL_BYTES ? Math.max(own, this.#ofIp.roomAt(length)) : own;
+  }
+
+  spend({ length }: Uint8Array, now: number): void {
+    this.#own.spend(length, now);
+    if (length <= SMALL_BYTES) return;
+    this.#ofIp.spend(length, now);
+    this.#shared += length;
+  }
+
+  /** It has answered: nobody was aimed at. */
+  prove(): void {
+    this.#ofIp.refund(this.#shared);
+    this.#shared = 0;
+  }
+}
+
+export class Allowances {
+  readonly #byAddress = new Map<string, Budget>();
+  readonly #byIp = new Map<string, Budget>();
+
+  of({ ip, port }: Address, now: number): Allowance {
+    return new Allowance(budgetOf(this.#byAddress, `${ip} ${port}`, now), budgetOf(this.#byIp, ip, now));
+  }
+}
+
+function budgetOf(budgets: Map<string, Budget>, key: string, now: number): Budget {
+  const known = budgets.get(key);
+  const budget = known && known.usedAt + FORGIVEN_MS > now ? known : new Budget();
+  budgets.delete(key);
+  budgets.set(key, budget);
+  for (const oldest of budgets.keys()) {
+    if (budgets.size <= MAX_KEPT) break;
+    budgets.delete(oldest);
+  }
+  return budget;
 }

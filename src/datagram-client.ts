@@ -22,6 +22,10 @@ export class Client {
   isLost = false;
   /** The last post and the last mail that it was sent, whether it has them or not. */
   offered = { post: 0, mail: 0 };
+  /** More was said than could be sent: it gets that from the store when it has the rest. */
+  isBehind = false;
+  /** What it has missed is looked up once at a time. */
+  catching: Promise<void> = Promise.resolve();
   /** The last mail that it has. */
   got = 0;
   /** Its own group messages that were not heard yet, and what to do then. */
@@ -46,7 +50,7 @@ export class Client {
     const { name, ip, port } = this.contact;
     const online = this.member !== undefined;
     const row = this.#row;
-    if (row?.online === online && row.port === port && row.ip === ip) return row;
+    if (row?.online === online && row.name === name && row.port === port && row.ip === ip) return row;
     this.#row = { name, ip, port, online };
     return this.#row;
   }
@@ -59,6 +63,7 @@ export class Client {
     this.said.length = 0;
     this.offered = { post: 0, mail: 0 };
     this.isLost = false;
+    this.isBehind = false;
     this.contact.isOnline = false;
   }
 }

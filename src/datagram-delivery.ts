@@ -17,8 +17,12 @@ import { encodeDatagram, splitMessage } from './wire-datagram.ts';
 const TOLD = { tries: 3, everyMs: 200, settledBy: 'ack' } as const;
 const OFFLINE = { tries: 5, everyMs: 500, settledBy: 'ack' } as const;
 /** So much of what was said in the group waits for somebody. */
-const MAX_MISSED = 200;
+const MAX_MISSED = 1000;
+/** What is said while it is looked up what one has missed. */
+const MAX_HELD = 256;
 const MAX_READING = 16;
+
+type Letter = Pick<Mail, 'sender' | 'time' | 'text'>;
 
 export interface DeliveryOptions {
   readonly house: House;
@@ -51,7 +55,11 @@ export class Delivery {
   /** Who does not acknowledge it finds it when it comes back. */
   group(client: Client, post: Post, pieces: readonly Uint8Array[]): void {
     const { member } = client;
-    if (!member) return;
+    if (!member || client.isBehind) return;
+    if (client.peer.room < pieces.length || (client.held && client.held.length >= MAX_HELD)) {
+      client.isBehind = true;
+      return;
+    }
     if (client.held) {
       client.firstHeld ??= post.id;
       client.held.push(() => this.group(client, post, pieces));
@@ -61,8 +69,9 @@ export class Delivery {
     pieces.forEach((bytes, at) => {
       const isLast = at === pieces.length - 1;
       const done = (ok: boolean) => {
-        if (!ok) this.#options.lose(client, member);
-        else if (isLast) this.#heard(client, post.id);
+        if (!ok) return this.#options.lose(client, member);
+        if (isLast) this.#heard(client, post.id);
+        this.#settled(client);
       };
       client.peer.ask({ ...TOLD, bytes, done });
     });
@@ -73,16 +82,22 @@ export class Delivery {
     const { member } = client;
     if (!member) return false;
     for (const piece of splitMessage({ kind: 'msg', from: who.name, text }, client.maxBytes)) {
-      const bytes = encodeDatagram(piece);
       const mail = { sender: who.name, time: clockTime(at), text: piece.kind === 'msg' ? piece.text : text };
-      this.#tell(client, member, bytes, mail);
+      if (client.peer.isFull) this.#keepBehind(client, mail).catch(this.unkept);
+      else this.#tell(client, member, encodeDatagram(piece), mail);
     }
     return true;
   }
 
-  #tell(client: Client, member: Member, bytes: Uint8Array, mail: Pick<Mail, 'sender' | 'time' | 'text'>): void {
+  async #keepBehind(client: Client, mail: Letter): Promise<void> {
+    await this.keepFor(client, mail);
+    client.isBehind = true;
+    this.#settled(client);
+  }
+
+  #tell(client: Client, member: Member, bytes: Uint8Array, mail: Letter): void {
     const done = (ok: boolean) => {
-      if (ok) return;
+      if (ok) return this.#settled(client);
       // before those behind it
       this.keepFor(client, mail).catch(this.unkept);
       this.#options.lose(client, member);
@@ -91,7 +106,7 @@ export class Delivery {
   }
 
   /** Settles when it is on disk. */
-  async keepFor(client: Client, mail: Pick<Mail, 'sender' | 'time' | 'text'>): Promise<void> {
+  async keepFor(client: Client, mail: Letter): Promise<void> {
     const { member } = client;
     const { backbone, wall } = this.#options;
     await backbone.addMail({ ...mail, owner: client.contact.key, at: wall() });
@@ -99,10 +114,23 @@ export class Delivery {
     if (client.member && client.member !== member) this.catchUp(client, false).catch(this.unkept);
   }
 
+  /** It has everything that was sent; there may be more. */
+  #settled(client: Client): void {
+    if (client.isBehind && client.peer.isSettled) this.catchUp(client, false).catch(this.unkept);
+  }
+
   /** What it missed; that this is nothing too, where it is to know. */
-  async catchUp(client: Client, evenNothing: boolean): Promise<void> {
+  catchUp(client: Client, evenNothing: boolean): Promise<void> {
+    const caughtUp = client.catching.then(() => this.#catchUp(client, evenNothing));
+    client.catching = caughtUp.catch(() => {});
+    return caughtUp;
+  }
+
+  async #catchUp(client: Client, evenNothing: boolean): Promise<void> {
     const { member } = client;
     if (!member) return;
+    if (client.isBehind) client.held ??= [];
+    client.isBehind = false;
     await new Promise<void>((resolve) => client.peer.whenClosed(resolve));
     if (client.member !== member) return;
     const [posts, mails] = await this.#waiting(client).catch((error) => {
@@ -112,7 +140,7 @@ export class Delivery {
     });
     if (client.member !== member) return;
     const entries = missed(client, posts, mails);
-    if (entries.length > 0 || evenNothing) this.#offer(client, member, entries);
+    if (entries.length > 0 || evenNothing) this.#offer(client, member, entries, evenNothing);
     const { held } = client;
     client.held = undefined;
     client.firstHeld = undefined;
@@ -125,41 +153,59 @@ export class Delivery {
     return this.#reading.run(() => Promise.all([house.history(room, MAX_MISSED), backbone.mailOf(contact.key)]));
   }
 
-  #offer(client: Client, member: Member, entries: readonly Entry[]): void {
-    for (const { bytes, entries: carried } of datagramsOf(entries, client.maxBytes)) {
+  /** As much as it can take at once; who was there all the time has receipts as messages. */
+  #offer(client: Client, member: Member, entries: readonly Entry[], isBack: boolean): void {
+    const isReceipt = ({ from }: Entry) => from === undefined;
+    const isLive = !isBack && entries.length > 0 && entries.every(isReceipt);
+    const datagrams = isLive ? entries.map(receiptOf) : datagramsOf(entries, client.maxBytes);
+    const { room } = client.peer;
+    for (const { bytes, entries: carried } of datagrams.slice(0, room)) {
+      for (const { post, mail } of carried) {
+        if (post) client.offered.post = post.id;
+        if (mail) client.offered.mail = mail.id;
+      }
       const done = (ok: boolean) => (ok ? this.#delivered(client, carried) : this.#options.lose(client, member));
-      client.peer.ask({ ...OFFLINE, bytes, done });
+      client.peer.ask({ ...(isLive ? TOLD : OFFLINE), bytes, done });
     }
+    if (datagrams.length > room) client.isBehind = true;
   }
 
   #delivered(client: Client, entries: readonly Entry[]): void {
-    const { backbone } = this.#options;
     const posts = entries.flatMap(({ post }) => post ?? []);
     const mails = entries.flatMap(({ mail }) => mail ?? []);
     this.#heard(client, posts.at(-1)?.id ?? 0);
     if (mails.length > 0) {
-      const last = mails.at(-1)?.id ?? 0;
-      client.got = Math.max(client.got, last);
-      this.#reading.run(() => backbone.dropMail(client.contact.key, last)).catch(this.unkept);
+      client.got = Math.max(client.got, mails.at(-1)?.id ?? 0);
+      this.#reading.run(() => this.#receipt(client, mails)).catch(this.unkept);
     }
-    for (const { sender, time } of mails) if (sender !== undefined) this.#receipt(sender, time, client.name);
+    this.#settled(client);
+  }
+
+  /** Their senders learn that they have arrived, now or when they come back; whatever happens in between. */
+  async #receipt(client: Client, mails: readonly Mail[]): Promise<void> {
+    const { backbone, clientOf, wall } = this.#options;
+    const senders = new Set<Client>();
+    for (const { sender, time } of mails) {
+      const to = sender === undefined ? undefined : clientOf(sender);
+      if (!to) continue;
+      const text = ` [Offline Message sent at ${time} received by ${client.name}.]`;
+      const receipt = { owner: to.contact.key, sender: undefined, time, text, at: wall() };
+      await backbone.addMail(receipt).catch(this.unkept);
+      senders.add(to);
+    }
+    await backbone.dropMail(client.contact.key, mails.at(-1)?.id ?? 0);
+    for (const to of senders) if (to.member) this.catchUp(to, false).catch(this.unkept);
   }
 
   #heard(client: Client, id: number): void {
     client.contact.heard = Math.max(client.contact.heard, id);
     this.#options.keep(client);
   }
+}
 
-  /** Its sender learns that it has arrived, now or when it comes back. */
-  #receipt(sender: string, time: string, receiver: string): void {
-    const to = this.#options.clientOf(sender);
-    if (!to) return;
-    const text = ` [Offline Message sent at ${time} received by ${receiver}.]`;
-    const mail = { sender: undefined, time, text };
-    const { member } = to;
-    if (!member) return void this.keepFor(to, mail).catch(this.unkept);
-    this.#tell(to, member, encodeDatagram({ kind: 'msg', from: undefined, text }), mail);
-  }
+/** To a sender who is there. */
+function receiptOf(entry: Entry): { bytes: Uint8Array; entries: Entry[] } {
+  return { bytes: encodeDatagram({ kind: 'msg', from: undefined, text: entry.text }), entries: [entry] };
 }
 
 /** What it has not been offered yet. */
@@ -170,7 +216,5 @@ function missed(client: Client, posts: readonly Post[], mails: readonly Mail[]):
   const isOwn = ({ who }: Post) => who.dialect === 'datagram' && nameKey(who.nick) === key;
   const said = posts.filter((post) => post.id > after && post.id < firstHeld && !isOwn(post));
   const kept = mails.filter(({ id }) => id > Math.max(client.got, offered.mail));
-  offered.post = Math.max(offered.post, said.at(-1)?.id ?? 0);
-  offered.mail = Math.max(offered.mail, kept.at(-1)?.id ?? 0);
   return inOrder(said.map(entryOfPost), kept.map(entryOfMail));
 }

@@ -43,6 +43,10 @@ export interface PeerOptions {
   transmit(bytes: Uint8Array): void;
   /** The table as it is now. */
   table(): Uint8Array;
+  /** That it is registered, with the table; or with its own row alone. */
+  confirmation(isShort: boolean): Uint8Array;
+  /** It has answered something for the first time. */
+  proven(): void;
   /** It has not answered, and must get no more. */
   silent(): void;
   /** The deadline may have changed. */
@@ -50,7 +54,8 @@ export interface PeerOptions {
 }
 
 interface Answer {
-  readonly bytes: Uint8Array;
+  /** The confirmation is made when it goes out. */
+  readonly what: Uint8Array | 'confirmation';
   readonly at: number;
   readonly until: number;
 }
@@ -106,9 +111,19 @@ export class DatagramPeer implements Sleeper {
     this.isProven = false;
   }
 
-  /** It has got so much without answering anything that it gets no table. */
-  get isSpent(): boolean {
-    return !this.isProven && this.#allowance.isHalfSpent;
+  /** Nothing more that it has to acknowledge can be asked for now. */
+  get isFull(): boolean {
+    return this.room === 0;
+  }
+
+  /** So much more can. */
+  get room(): number {
+    return MAX_QUESTIONS - (this.#isClosing ? this.#afterwards : this.#lanes.ack.questions).length;
+  }
+
+  /** It has acknowledged everything, as far as it will. */
+  get isSettled(): boolean {
+    return this.#lanes.ack.questions.length === 0;
   }
 
   /** It has asked for something that will be answered. */
@@ -116,12 +131,19 @@ export class DatagramPeer implements Sleeper {
     if (this.pace.lateMs !== NEVER) this.#quietUntil = now + this.pace.lateMs;
   }
 
-  /** To what was asked then; goes before everything else. One that is needed comes even when it is late. */
-  answer(bytes: Uint8Array, asked: number, isNeeded = false): void {
-    const until = isNeeded ? NEVER : asked + this.pace.lateMs;
-    // of one that waits already there is no need
-    if (this.#answers.length < MAX_ANSWERS && !this.#answers.some((other) => other.bytes === bytes)) {
-      this.#answers.push({ bytes, at: asked + this.pace.answerMs, until });
+  /** To what was asked then; goes before everything else. One that waits already is not put behind itself. */
+  answer(bytes: Uint8Array, asked: number): void {
+    this.#enqueue({ what: bytes, at: asked + this.pace.answerMs, until: asked + this.pace.lateMs });
+  }
+
+  /** It waits for that for as long as it takes. */
+  confirm(asked: number): void {
+    this.#enqueue({ what: 'confirmation', at: asked + this.pace.answerMs, until: NEVER });
+  }
+
+  #enqueue(answer: Answer): void {
+    if (this.#answers.length < MAX_ANSWERS && !this.#answers.some(({ what }) => what === answer.what)) {
+      this.#answers.push(answer);
       this.#answers.sort((a, b) => a.at - b.at);
     }
     this.#options.changed(this);
@@ -149,22 +171,30 @@ export class DatagramPeer implements Sleeper {
 
   /** It has acknowledged something. */
   acked(now: number): void {
-    const { questions, asked } = this.#lanes.ack;
-    if (questions[0] && asked > 0) this.#finish(this.#lanes.ack, true, now);
+    const lane = this.#lanes.ack;
+    if (lane.questions[0] && lane.asked > 0) this.#finish(lane, true, now);
+    // of something long past: it may not be the last of them
+    else if (lane.at <= now) lane.at = now + ECHO_MS;
     if (this.#isClosing) this.#close();
     this.alive(now);
   }
 
   /** It has said that it is there. */
   alive(now: number): void {
-    this.isProven = true;
-    this.#heldUntil = 0;
+    if (!this.isProven) this.#prove();
     const lane = this.#lanes.alive;
     const settled = lane.asked > 0 ? lane.questions.splice(0) : [];
     lane.asked = 0;
     lane.at = now;
     for (const { done } of settled) done(true);
     this.#options.changed(this);
+  }
+
+  #prove(): void {
+    this.isProven = true;
+    this.#heldUntil = 0;
+    this.#allowance.prove();
+    this.#options.proven();
   }
 
   /** Nothing more is asked. For a while yet an ack may come of what was asked last. */
@@ -201,6 +231,7 @@ export class DatagramPeer implements Sleeper {
   tick(now: number): void {
     this.#now = now;
     for (let bytes = this.#next(now); bytes; bytes = this.#next(now)) {
+      if (this.#roomAt(bytes) > now) continue;
       this.#freeAt = now + this.pace.gapMs;
       if (!this.isProven) this.#allowance.spend(bytes, now);
       this.#options.transmit(bytes);
@@ -209,7 +240,7 @@ export class DatagramPeer implements Sleeper {
 
   deadline(): number {
     const [answer] = this.#answers;
-    const answerAt = answer ? Math.max(answer.at, this.#answerRoomAt(answer.bytes)) : NEVER;
+    const answerAt = answer ? Math.max(answer.at, this.#answerRoomAt(answer)) : NEVER;
     const { ack, alive } = this.#lanes;
     const heldAt = Math.max(Math.min(this.#tableAt, ack.dueAt), this.#heldUntil);
     const otherAt = Math.max(Math.min(heldAt, alive.dueAt, this.#remarks.length > 0 ? 0 : NEVER), this.#quietUntil);
@@ -223,11 +254,11 @@ export class DatagramPeer implements Sleeper {
     if (now < this.#freeAt) return undefined;
     while (this.#answers[0] && this.#isVain(this.#answers[0], now)) this.#answers.shift();
     const [answer] = this.#answers;
-    const hasRoom = answer && this.#answerRoomAt(answer.bytes) <= now;
+    const hasRoom = answer && this.#answerRoomAt(answer) <= now;
     if (hasRoom && answer.at <= now) {
       this.#answers.shift();
       this.#quietUntil = 0;
-      return answer.bytes;
+      return answer.what === 'confirmation' ? this.#confirmation(now) : answer.what;
     }
     // nothing that would delay it
     if (now < this.#quietUntil || (hasRoom && answer.at < now + this.pace.gapMs)) return undefined;
@@ -235,8 +266,16 @@ export class DatagramPeer implements Sleeper {
   }
 
   /** It is too late, or it is never let through. */
-  #isVain({ bytes, until }: Answer, now: number): boolean {
-    return until < now || this.#answerRoomAt(bytes) === NEVER;
+  #isVain(answer: Answer, now: number): boolean {
+    return answer.until < now || this.#answerRoomAt(answer) === NEVER;
+  }
+
+  /** Where there is no room for the table it follows when there is. */
+  #confirmation(now: number): Uint8Array {
+    const whole = this.#options.confirmation(false);
+    if (this.#roomAt(whole) <= now) return whole;
+    this.#tableAt = Math.min(this.#tableAt, now);
+    return this.#options.confirmation(true);
   }
 
   #table(now: number): Uint8Array | undefined {
@@ -283,7 +322,7 @@ export class DatagramPeer implements Sleeper {
 
   /** Otherwise it is asked whether it is there. */
   #mayGet(bytes: Uint8Array, now: number): boolean {
-    const at = this.isProven ? 0 : this.#allowance.roomAt(bytes);
+    const at = this.#roomAt(bytes);
     if (at <= now) return true;
     this.#heldUntil = at;
     const { alive } = this.#lanes;
@@ -298,7 +337,12 @@ export class DatagramPeer implements Sleeper {
     return false;
   }
 
-  #answerRoomAt(bytes: Uint8Array): number {
-    return this.isProven ? 0 : this.#allowance.answerRoomAt(bytes);
+  /** When an address that has not answered yet may get it. */
+  #roomAt(bytes: Uint8Array): number {
+    return this.isProven ? 0 : this.#allowance.roomAt(bytes);
+  }
+
+  #answerRoomAt({ what }: Answer): number {
+    return this.#roomAt(what === 'confirmation' ? this.#options.confirmation(true) : what);
   }
 }

@@ -4,6 +4,7 @@
 
 import type { Datagram } from './datagram.ts';
 import type { Client } from './datagram-client.ts';
+import { Copies, type Copy } from './datagram-copies.ts';
 import { HouseError } from './errors.ts';
 import { nameKey } from './names.ts';
 import type { Address, DatagramPort, DatagramSession } from './session.ts';
@@ -12,26 +13,15 @@ import { type DatagramMessage, encodeDatagram, readDatagram } from './wire-datag
 /** Classic clients send what is not answered again: copies within this time are one. */
 const GROUP_COPY_MS = 500;
 const OFFLINE_COPY_MS = 5000;
-const MAX_COPIES = 10_000;
 const ACK: DatagramMessage = { kind: 'ack', from: 'server' };
 const ACK_BYTES = encodeDatagram(ACK);
 
 type Of<K extends DatagramMessage['kind']> = DatagramMessage & { readonly kind: K };
 
-/** A request that was there already: what it was answered, if it was. */
-interface Copy {
-  readonly key: string;
-  readonly at: number;
-  /** When the last of them came. */
-  asked: number;
-  readonly forMs: number;
-  answer: Uint8Array | undefined;
-}
-
 export class DatagramServer implements DatagramSession {
   readonly #datagram: Datagram;
   readonly #port: DatagramPort;
-  readonly #copies = new Map<string, Copy>();
+  readonly #copies = new Copies();
   /** Registrations that are under way. */
   readonly #registering = new Set<string>();
   #now = 0;
@@ -46,15 +36,17 @@ export class DatagramServer implements DatagramSession {
     this.#now = now;
     const message = readDatagram(bytes);
     if (message) this.#handle(message, from);
+    else this.#port.ignored('broken', from);
   }
 
   tick(now: number): void {
     this.#now = now;
+    this.#copies.sweep(now);
     this.#datagram.alarms.ring(now);
   }
 
   deadline(): number {
-    return this.#datagram.nextAt;
+    return Math.min(this.#datagram.nextAt, this.#copies.deadline);
   }
 
   #handle(message: DatagramMessage, from: Address): void {
@@ -64,24 +56,33 @@ export class DatagramServer implements DatagramSession {
       case 'dereg':
         return this.#as(message.name, from, (client) => this.#deregister(client));
       case 'reg':
-        return this.#as(message.name, from, (client) => this.#run(this.#datagram.comeBack(client, true)));
+        return this.#as(message.name, from, (client) => this.#comeBack(client));
       case 'group':
         return this.#as(message.name, from, (client) => this.#group(client, message));
       case 'to_offline':
-        return this.#as(message.from, from, (client) => this.#offline(client, message));
+        return this.#asFound(message.from, from, (client) => this.#offline(client, message));
       case 'ack':
-        return this.#as(message.from, from, (client) => client.peer.acked(this.#now));
+        return this.#asFound(message.from, from, (client) => client.peer.acked(this.#now));
       case 'status_confirm':
-        return this.#as(message.from, from, (client) => client.peer.alive(this.#now));
+        return this.#asFound(message.from, from, (client) => client.peer.alive(this.#now));
       default:
-        return;
+        return this.#port.ignored('broken', from);
     }
+  }
+
+  /** The same; who did not answer, and says something after all, is there. */
+  #asFound(name: string, from: Address, then: (client: Client) => void): void {
+    this.#as(name, from, (client) => {
+      then(client);
+      if (client.isLost && !client.entering) this.#run(this.#datagram.comeBack(client, false));
+    });
   }
 
   /** For whoever is known by that name, if the datagram comes from where it registered. */
   #as(name: string, from: Address, then: (client: Client) => void): void {
     const client = this.#datagram.clientOf(name);
     if (client?.contact.ip === from.ip) then(client);
+    else this.#port.ignored('forged', from);
   }
 
   #run(work: Promise<void>): void {
@@ -101,31 +102,32 @@ export class DatagramServer implements DatagramSession {
     try {
       const known = this.#datagram.clientOf(name);
       const client = known
-        ? await this.#again(known, address, isOurs)
+        ? await this.#again(known, name.trim(), address, isOurs)
         : await this.#datagram.register(name, address, isOurs, this.#port);
-      if (!client) return this.#turnAway(address);
+      if (!client) return this.#datagram.turnAway(address);
       const wasThere = client.member !== undefined;
       await this.#datagram.enter(client);
       this.#welcome(client, wasThere);
     } catch (error) {
       if (!(error instanceof HouseError)) throw error;
-      this.#turnAway(address);
+      this.#datagram.turnAway(address);
     } finally {
       this.#registering.delete(key);
     }
   }
 
   /** Undefined where the name is somebody else's. */
-  async #again(client: Client, address: Address, isOurs: boolean): Promise<Client | undefined> {
+  async #again(client: Client, name: string, { ip, port }: Address, isOurs: boolean): Promise<Client | undefined> {
     const { contact } = client;
-    if (contact.ip !== address.ip) return undefined;
-    if (contact.port === address.port && client.member) {
-      if (contact.isOurs !== isOurs) this.#datagram.move(client, address, isOurs);
+    if (contact.ip !== ip) return undefined;
+    const isSame = contact.port === port && contact.name === name;
+    if (isSame && client.member) {
+      if (contact.isOurs !== isOurs) this.#datagram.move(client, name, port, isOurs);
       return client;
     }
-    if (client.member && (await this.#isThere(client))) return undefined;
+    if (contact.port !== port && client.member && (await this.#isThere(client))) return undefined;
     this.#datagram.goOffline(client, 'has come back');
-    this.#datagram.move(client, address, isOurs);
+    this.#datagram.move(client, name, port, isOurs);
     return client;
   }
 
@@ -135,15 +137,9 @@ export class DatagramServer implements DatagramSession {
 
   /** It gets a chance to answer: until then it gets little. */
   #welcome(client: Client, wasThere: boolean): void {
-    // it waits for that for as long as it takes
-    client.peer.answer(this.#datagram.encodeTable(client, 'conf_reg'), this.#datagram.options.now(), true);
+    client.peer.confirm(this.#datagram.options.now());
     if (!client.peer.isProven) client.peer.remark(encodeDatagram({ kind: 'status_check' }));
     if (!wasThere) this.#run(this.#datagram.comeBack(client, false));
-  }
-
-  /** Once, and slowly enough for a classic client: it may be somebody else at whom this is aimed. */
-  #turnAway(address: Address): void {
-    this.#datagram.later(() => this.#port.send(encodeDatagram({ kind: 'no_reg' }), address));
   }
 
   #deregister(client: Client): void {
@@ -152,6 +148,14 @@ export class DatagramServer implements DatagramSession {
     this.#datagram.goOffline(client, 'left');
     client.isLost = false;
     client.peer.answer(ACK_BYTES, this.#now);
+  }
+
+  #comeBack(client: Client): void {
+    const refused = (error: unknown) => {
+      if (!(error instanceof HouseError)) throw error;
+      client.peer.remark(encodeDatagram({ kind: 'error', text: ` [You can't be online: ${error.message}.]` }));
+    };
+    this.#run(this.#datagram.comeBack(client, true).catch(refused));
   }
 
   // --- what is said --------------------------------------------------------------------------------------
@@ -164,7 +168,9 @@ export class DatagramServer implements DatagramSession {
       return this.#run(this.#datagram.comeBack(client, false).then(() => this.#group(client, message)));
     }
     const copy = this.#copy(`${client.contact.key}\0${text}`, GROUP_COPY_MS, client);
-    if (copy) this.#run(this.#datagram.say(client, text).then(() => this.#answer(client, copy, ACK)));
+    if (!copy) return;
+    const answered = this.#datagram.say(client, text).then(() => this.#answer(client, copy, ACK));
+    this.#run(answered.catch((error) => this.#forget(copy, error)));
   }
 
   #offline(client: Client, message: Of<'to_offline'>): void {
@@ -205,26 +211,16 @@ export class DatagramServer implements DatagramSession {
   }
 
   #forget(copy: Copy, error: unknown): never {
-    if (this.#copies.get(copy.key) === copy) this.#copies.delete(copy.key);
+    this.#copies.forget(copy.key);
     throw error;
   }
 
   /** Undefined for one that was there: it is answered as that was. */
   #copy(key: string, forMs: number, client: Client): Copy | undefined {
-    for (const [old, { at, forMs: its }] of this.#copies) {
-      if (at + its > this.#now && this.#copies.size < MAX_COPIES) break;
-      this.#copies.delete(old);
-    }
     client.peer.awaits(this.#now);
-    const there = this.#copies.get(key);
-    if (there && there.at + there.forMs > this.#now) {
-      there.asked = this.#now;
-      if (there.answer) client.peer.answer(there.answer, this.#now);
-      return undefined;
-    }
-    const copy = { key, at: this.#now, asked: this.#now, forMs, answer: undefined };
-    this.#copies.delete(key);
-    this.#copies.set(key, copy);
-    return copy;
+    const { copy, isFirst } = this.#copies.take(key, forMs, this.#now);
+    if (isFirst) return copy;
+    if (copy.answer) client.peer.answer(copy.answer, this.#now);
+    return undefined;
   }
 }

@@ -19,11 +19,15 @@ interface Stranger {
   readonly person: Person;
   /** Until it has one it is not listed. */
   mailbox: Mailbox | undefined;
+  isOpening: boolean;
 }
 
 export class Strangers {
   readonly #options: StrangersOptions;
+  /** Those who came first have mailboxes. */
   readonly #byId = new Map<string, Stranger>();
+  /** Mailboxes, open or being opened. */
+  #open = 0;
 
   constructor(options: StrangersOptions) {
     this.#options = options;
@@ -43,33 +47,60 @@ export class Strangers {
   }
 
   came(person: Person): void {
-    const { id } = person;
-    const { mailboxes, changed, received } = this.#options;
-    if (this.#byId.has(id) || this.#byId.size >= MAX_MAILBOXES) return;
-    const stranger: Stranger = { person, mailbox: undefined };
-    this.#byId.set(id, stranger);
-    mailboxes
-      .open((bytes, from) => received(person, bytes, from))
-      .then((mailbox) => {
-        if (this.#byId.get(id) !== stranger) return mailbox.close();
-        stranger.mailbox = mailbox;
-        changed();
-      })
-      .catch(() => {
-        // there is no port left
-        if (this.#byId.get(id) === stranger) this.#byId.delete(id);
-      });
+    if (this.#byId.has(person.id)) return;
+    this.#byId.set(person.id, { person, mailbox: undefined, isOpening: false });
+    this.#openNext();
   }
 
   left(id: string): void {
-    const stranger = this.#byId.get(id);
-    if (!stranger) return;
-    this.#byId.delete(id);
-    stranger.mailbox?.close();
-    if (stranger.mailbox) this.#options.changed();
+    if (!this.#forget(id)) return;
+    this.#options.changed();
+    this.#openNext();
   }
 
   clear(): void {
-    for (const id of [...this.#byId.keys()]) this.left(id);
+    const were = [...this.#byId.keys()].map((id) => this.#forget(id));
+    if (were.includes(true)) this.#options.changed();
+  }
+
+  /** Whether it was listed. */
+  #forget(id: string): boolean {
+    const stranger = this.#byId.get(id);
+    this.#byId.delete(id);
+    if (!stranger?.mailbox) return false;
+    stranger.mailbox.close();
+    this.#open--;
+    return true;
+  }
+
+  #openNext(): void {
+    for (const stranger of this.#byId.values()) {
+      if (this.#open >= MAX_MAILBOXES) return;
+      if (!stranger.mailbox && !stranger.isOpening) this.#openFor(stranger);
+    }
+  }
+
+  #openFor(stranger: Stranger): void {
+    const { mailboxes, changed, received } = this.#options;
+    const { person } = stranger;
+    stranger.isOpening = true;
+    this.#open++;
+    mailboxes
+      .open((bytes, from) => received(person, bytes, from))
+      .then((mailbox) => {
+        stranger.isOpening = false;
+        if (this.#byId.get(person.id) === stranger) {
+          stranger.mailbox = mailbox;
+          return changed();
+        }
+        mailbox.close();
+        this.#open--;
+        this.#openNext();
+      })
+      .catch(() => {
+        // there is no port left: not before somebody leaves
+        stranger.isOpening = false;
+        this.#open--;
+      });
   }
 }

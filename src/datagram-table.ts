@@ -51,6 +51,10 @@ export class Table {
     if (this.#bySeen.delete(client)) this.#bySeen.add(client);
   }
 
+  longestUnseen(): Iterable<Client> {
+    return this.#bySeen;
+  }
+
   /** Some row of it is another. */
   changed(): void {
     this.#encoded.clear();

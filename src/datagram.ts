@@ -1,11 +1,12 @@
 // Layer 3. What the `datagram` dialect is besides its bytes: who has which name and where, and who is there. Group chat
 // is the room `main`; who is offline finds what was said there in its history, and private messages in the store.
 
-import { Alarms } from './alarm.ts';
+import { Alarms, type Sleeper } from './alarm.ts';
 import type { Backbone } from './backbone.ts';
 import { Allowances } from './datagram-allowance.ts';
 import { Client } from './datagram-client.ts';
 import { Delivery } from './datagram-delivery.ts';
+import { Doubts } from './datagram-doubts.ts';
 import { CHECK, CLASSIC, DatagramPeer, OURS } from './datagram-peer.ts';
 import { GroupAudience } from './datagram-room.ts';
 import { Strangers } from './datagram-strangers.ts';
@@ -24,7 +25,12 @@ import { encodeDatagram, readDatagram, type TableRow } from './wire-datagram.ts'
 const TABLE_MS = 50;
 const MAX_CONTACTS = 10_000;
 const MAX_CONTACTS_EACH_IP = 250;
+/** Nobody's name goes to make room for others before that. */
+const KEPT_MS = 86_400_000;
+const NEVER = Number.POSITIVE_INFINITY;
 const LOCALHOST = '127.0.0.1';
+const NO_REG = encodeDatagram({ kind: 'no_reg' });
+const MAX_REFUSED = 1000;
 
 export interface DatagramOptions {
   readonly house: House;
@@ -46,10 +52,22 @@ export class Datagram {
   readonly delivery: Delivery;
   readonly table: Table;
   readonly #members: Members<Client>;
-  readonly #perIp = new Map<string, number>();
+  readonly #byIp = new Map<string, Set<Client>>();
+  readonly #doubts: Doubts;
   readonly #allowances = new Allowances();
+  /** Who is told so when a classic client listens for it. */
+  readonly #refused: Array<{ readonly at: number; readonly address: Address }> = [];
+  readonly #turningAway: Sleeper = {
+    tick: (now) => {
+      for (let [first] = this.#refused; first && first.at <= now; [first] = this.#refused) {
+        this.#refused.shift();
+        this.#port?.send(NO_REG, first.address);
+      }
+    },
+    deadline: () => this.#refused[0]?.at ?? NEVER,
+  };
   #port: DatagramPort | undefined;
-  #nextAt = Number.POSITIVE_INFINITY;
+  #nextAt = NEVER;
 
   constructor(options: DatagramOptions) {
     this.options = options;
@@ -57,6 +75,7 @@ export class Datagram {
       this.#nextAt = at;
       this.#port?.wake();
     });
+    this.#doubts = new Doubts((client) => this.#drop(client, 'has never answered'));
     const clientOf = (name: string) => this.clientOf(name);
     this.strangers = new Strangers({
       mailboxes: options.mailboxes,
@@ -94,20 +113,6 @@ export class Datagram {
     }
   }
 
-  /** After the time that a classic client needs to listen for an answer. */
-  later(work: () => void): void {
-    const at = this.options.now() + CLASSIC.answerMs;
-    let isDone = false;
-    this.alarms.update({
-      tick: (now) => {
-        if (isDone || now < at) return;
-        isDone = true;
-        work();
-      },
-      deadline: () => (isDone ? Number.POSITIVE_INFINITY : at),
-    });
-  }
-
   get nextAt(): number {
     return this.#nextAt;
   }
@@ -121,10 +126,8 @@ export class Datagram {
   /** A new name; rejects with a HouseError when it can't be had. */
   async register(name: string, address: Address, isOurs: boolean, port: DatagramPort): Promise<Client> {
     const key = nameKey(name.trim());
-    if (this.table.size >= MAX_CONTACTS || (this.#perIp.get(address.ip) ?? 0) >= MAX_CONTACTS_EACH_IP) {
-      throw new HouseError('full', 'there are too many names');
-    }
-    const { wall } = this.options;
+    this.#makeRoom(address.ip);
+    const { wall, now } = this.options;
     const contact = { key, name: name.trim(), ...address, isOurs, isOnline: true, seen: wall(), heard: 0 };
     const client = this.#add(contact, port);
     try {
@@ -133,18 +136,55 @@ export class Datagram {
       this.#forget(client);
       throw error;
     }
+    this.#doubts.add(client, now());
+    this.alarms.update(this.#doubts);
     return client;
   }
 
-  /** Where it is now, and what it is. */
-  move(client: Client, { ip, port }: Address, isOurs: boolean): void {
+  /** Where there are too many names, the one that was not seen for the longest time goes. */
+  #makeRoom(ip: string): void {
+    const those = this.#byIp.get(ip);
+    const isFullIp = those !== undefined && those.size >= MAX_CONTACTS_EACH_IP;
+    if (!isFullIp && this.table.size < MAX_CONTACTS) return;
+    const before = this.options.wall() - KEPT_MS;
+    for (const client of this.table.longestUnseen()) {
+      if (client.contact.seen > before) break;
+      if (client.member || (isFullIp && !those.has(client))) continue;
+      return this.#drop(client, 'was not seen for long');
+    }
+    throw new HouseError('full', 'there are too many names');
+  }
+
+  /** Its name is free. */
+  #drop(client: Client, reason: string): void {
+    this.goOffline(client, reason);
+    this.#forget(client);
+    this.options.backbone.dropContact(client.contact.key);
+    this.tableChanged();
+  }
+
+  /** How it is spelt, where it is now on its host, and what it is. */
+  move(client: Client, name: string, port: number, isOurs: boolean): void {
     const { contact, peer } = client;
-    const hasMoved = contact.port !== port || contact.ip !== ip;
-    Object.assign(contact, { ip, port, isOurs });
+    const isOther = contact.name !== name || contact.port !== port;
+    if (contact.port !== port) {
+      contact.port = port;
+      peer.move(this.#allowances.of(contact, this.options.now()));
+    }
+    Object.assign(contact, { name, isOurs });
     peer.pace = isOurs ? OURS : CLASSIC;
-    peer.move(this.#allowances.of(contact));
     this.#keep(client);
-    if (hasMoved) this.tableChanged(client);
+    if (isOther) this.tableChanged(client);
+  }
+
+  /** Its name is refused; whoever is online there would take that for an answer of its own. */
+  turnAway({ ip, port }: Address): void {
+    for (const { contact, member } of this.#byIp.get(ip) ?? []) if (contact.port === port && member) return;
+    const allowance = this.#allowances.of({ ip, port }, this.options.now());
+    if (this.#refused.length >= MAX_REFUSED || allowance.roomAt(NO_REG) > 0) return;
+    allowance.spend(NO_REG, this.options.now());
+    this.#refused.push({ at: this.options.now() + CLASSIC.answerMs, address: { ip, port } });
+    this.alarms.update(this.#turningAway);
   }
 
   /** It is there again: it gets the table, then what it missed; nothing of that too, unless it did not ask for it. */
@@ -186,14 +226,15 @@ export class Datagram {
 
   async #join(client: Client, isNew: boolean): Promise<void> {
     const { house } = this.options;
-    const member = await this.#members.enter(client.name, client, { exactly: isNew });
+    const member = await this.#members.enter(client.name, client, { exactly: true, owner: 'contact' });
     try {
       const room = await house.openRoom(MAIN_ROOM);
-      client.member = member;
-      client.contact.isOnline = true;
       // what was said before it came is not for it
       if (isNew) client.contact.heard = (await house.history(room, 1))[0]?.id ?? 0;
       else client.held = [];
+      client.member = member;
+      client.isLost = false;
+      client.contact.isOnline = true;
       house.join(member, room);
     } catch (error) {
       client.member = undefined;
@@ -207,15 +248,19 @@ export class Datagram {
   #add(contact: Contact, port: DatagramPort): Client {
     const options = {
       transmit: (bytes: Uint8Array) => port.send(bytes, { ip: client.contact.ip, port: client.contact.port }),
-      table: () => this.encodeTable(client, 'table_update'),
+      table: () => this.table.encode(client, 'table_update'),
+      confirmation: (isShort: boolean) =>
+        isShort ? encodeDatagram({ kind: 'conf_reg', table: [client.row] }) : this.table.encode(client, 'conf_reg'),
+      proven: () => this.#doubts.remove(client),
       silent: () => this.#lose(client, client.member),
       changed: (those: DatagramPeer) => this.alarms.update(those),
     };
-    const peer = new DatagramPeer(options, this.#allowances.of(contact));
+    const peer = new DatagramPeer(options, this.#allowances.of(contact, this.options.now()));
     peer.pace = contact.isOurs ? OURS : CLASSIC;
     const client = new Client(contact, peer);
     this.table.add(client);
-    this.#perIp.set(contact.ip, (this.#perIp.get(contact.ip) ?? 0) + 1);
+    const those = this.#byIp.get(contact.ip) ?? new Set();
+    this.#byIp.set(contact.ip, those.add(client));
     return client;
   }
 
@@ -223,9 +268,10 @@ export class Datagram {
     const { ip } = client.contact;
     this.table.remove(client);
     this.alarms.forget(client.peer);
-    const others = (this.#perIp.get(ip) ?? 1) - 1;
-    if (others > 0) this.#perIp.set(ip, others);
-    else this.#perIp.delete(ip);
+    this.#doubts.remove(client);
+    const those = this.#byIp.get(ip);
+    those?.delete(client);
+    if (those?.size === 0) this.#byIp.delete(ip);
   }
 
   #keep(client: Client): void {
@@ -242,11 +288,6 @@ export class Datagram {
     this.table.changed();
     for (const client of this.table) if (client.member && client !== except) client.peer.wantsTable(at);
     this.options.onTable?.(this.table.rows(LOCALHOST));
-  }
-
-  encodeTable(client: Client, kind: 'conf_reg' | 'table_update'): Uint8Array {
-    if (client.peer.isSpent) return encodeDatagram({ kind, table: [client.row] });
-    return this.table.encode(client, kind);
   }
 
   // --- what is said --------------------------------------------------------------------------------------
@@ -282,9 +323,10 @@ export class Datagram {
   /** A client has sent something to the port of a member of another dialect. */
   #mailed(to: Person, bytes: Uint8Array, from: Address): void {
     const message = readDatagram(bytes);
-    if (message?.kind !== 'msg' && message?.kind !== 'ack') return;
+    if (message?.kind !== 'msg' && message?.kind !== 'ack') return this.#port?.ignored('broken', from);
     const client = message.from === undefined ? undefined : this.clientOf(message.from);
-    if (!client?.member || client.contact.ip !== from.ip) return;
+    if (client?.contact.ip !== from.ip) return this.#port?.ignored('forged', from);
+    if (!client.member) return;
     const now = this.options.now();
     if (message.kind === 'ack') return client.peer.acked(now);
     client.peer.awaits(now);

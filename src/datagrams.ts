@@ -5,7 +5,7 @@ import net from 'node:net';
 import { setTimeout } from 'node:timers';
 import { localIpFor, peerIp } from './addresses.ts';
 import { type Log, logBug } from './log.ts';
-import type { Address, DatagramPort, Mailboxes } from './session.ts';
+import type { Address, DatagramPort, Ignored, Mailboxes } from './session.ts';
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
 /** What would make more than this wait is thrown away: any datagram may be lost. */
@@ -17,6 +17,7 @@ export class DatagramSocket implements DatagramPort {
   readonly #isV6: boolean;
   readonly #host: string;
   readonly #log: Log;
+  readonly #ignored = { broken: 0, forged: 0 };
   /** Handed to the system and not sent yet. */
   #waitingBytes = 0;
   #closed = false;
@@ -77,6 +78,11 @@ export class DatagramSocket implements DatagramPort {
       // an error is a lost datagram
       this.#waitingBytes -= bytes.length;
     });
+  }
+
+  ignored(why: Ignored, from: Address): void {
+    this.#ignored[why]++;
+    this.#log('info', 'datagram ignored', { why, from: from.ip, count: this.#ignored[why] });
   }
 
   fail(error: unknown): void {

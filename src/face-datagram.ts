@@ -130,7 +130,7 @@ class DatagramClient {
       if (message) this.#play(face, face.input(message, { ip: address, port }, performance.now()));
     });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => this.#play(face, face.interrupted(performance.now())));
+      process.on(signal, () => this.#play(face, face.interrupted(performance.now())));
     }
     this.#play(face, face.start(performance.now()));
   }

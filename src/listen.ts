@@ -204,7 +204,7 @@ export class Listener {
     socket.onDatagram((bytes, from) => {
       const name = only ?? sniffDatagram(bytes);
       const session = name === 'unknown' ? undefined : sessions.get(name);
-      if (!session) return this.#log('debug', 'datagram ignored', { from: from.ip, dialect: name });
+      if (!session) return socket.ignored('broken', from);
       session.receive(bytes, from, now());
       this.#alarms.update(session);
     });

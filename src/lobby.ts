@@ -189,7 +189,7 @@ export class People {
     const known = login && this.#byAccount.get(login.key);
     const name = login?.name ?? guestName ?? `guest-${this.#nextGuest++}`;
     const somebody =
-      known ?? new Somebody(login?.key, (those) => this.#members.enter(name, those, { isOwner: login !== undefined }));
+      known ?? new Somebody(login?.key, (those) => this.#members.enter(name, those, { owner: login && 'account' }));
     if (login && !known) this.#byAccount.set(login.key, somebody);
     somebody.uses++;
     return somebody;

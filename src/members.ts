@@ -1,5 +1,6 @@
 // Layer 3. The members of one dialect on this node, each with the session that speaks for it.
 
+import type { Owner } from './backbone.ts';
 import type { Whisper } from './events.ts';
 import type { Audience, Member, Room, Tongue } from './room.ts';
 import type { House } from './rooms.ts';
@@ -28,8 +29,12 @@ export class Members<S> {
   }
 
   /** A name that is taken becomes an alias, unless it is asked for `exactly`. */
-  async enter(name: string, session: S, { isOwner = false, exactly = false } = {}): Promise<Member> {
-    const member = await this.#house.enter(name, this.#tongue, exactly ? 'exactly' : 'aliased', isOwner);
+  async enter(
+    name: string,
+    session: S,
+    { owner, exactly = false }: { owner?: Owner | undefined; exactly?: boolean } = {},
+  ): Promise<Member> {
+    const member = await this.#house.enter(name, this.#tongue, exactly ? 'exactly' : 'aliased', owner);
     this.#sessions.set(member, session);
     return member;
   }

@@ -2,7 +2,7 @@
 // no clock. It never waits for a member: an event is handed once to each audience (the members of a room
 // that hear it in the same form), which encodes it once for all of them.
 
-import type { Backbone, RoomSettings, SearchOptions } from './backbone.ts';
+import type { Backbone, Owner, RoomSettings, SearchOptions } from './backbone.ts';
 import { HouseError } from './errors.ts';
 import type { Deleted, Draft, HouseEvent, Person, Post } from './events.ts';
 import { alias, checkName, checkRoomName, isReserved, nameKey } from './names.ts';
@@ -72,14 +72,14 @@ export class House {
 
   /**
    * A person comes in. A taken name is refused (`exactly`) or becomes `name~2` for the others (`aliased`):
-   * that is for dialects which can't refuse one. The name of an account is for its owner only.
+   * that is for dialects which can't refuse one. The name of an account or a contact is for its owner only.
    */
-  async enter(nick: string, tongue: Tongue, as: 'exactly' | 'aliased', isOwner = false): Promise<Member> {
+  async enter(nick: string, tongue: Tongue, as: 'exactly' | 'aliased', owner?: Owner): Promise<Member> {
     const asked = checkName(nick);
     if (this.#members.size + this.#entering >= this.limits.people) throw new HouseError('full', 'the server is full');
     this.#entering++;
     try {
-      const name = await this.#claim(asked, as, isOwner);
+      const name = await this.#claim(asked, as, owner);
       const id = `${this.#backbone.node}.${this.#nextId++}`;
       const member = new Member({ id, name, nick: asked, dialect: tongue.dialect }, tongue);
       this.#members.set(id, member);
@@ -245,7 +245,7 @@ export class House {
     }
   }
 
-  async #claim(asked: string, as: 'exactly' | 'aliased', isOwner: boolean): Promise<string> {
+  async #claim(asked: string, as: 'exactly' | 'aliased', owner: Owner | undefined): Promise<string> {
     const base = nameKey(asked);
     let worn = this.#worn.get(base);
     if (!worn) {
@@ -253,7 +253,7 @@ export class House {
       this.#worn.set(base, worn);
     }
     worn.wearers++;
-    const claim = isReserved(base) ? 'worn' : await this.#backbone.claim(base, isOwner);
+    const claim = isReserved(base) ? 'worn' : await this.#backbone.claim(base, owner);
     if (claim === 'ours') return asked;
     if (claim === 'registered') {
       this.#unwear(base);
@@ -265,7 +265,7 @@ export class House {
         if (tries > NEAR_ALIASES) stride *= 2;
         worn.last += stride;
         const other = alias(asked, worn.last);
-        if ((await this.#backbone.claim(nameKey(other), false)) === 'ours') return other;
+        if ((await this.#backbone.claim(nameKey(other))) === 'ours') return other;
       }
     }
     this.#unwear(base);

@@ -55,8 +55,13 @@ export interface DatagramPort {
   send(bytes: Uint8Array, to: Address): void;
   /** The deadline of its session may have changed. */
   wake(): void;
+  /** One was not answered: counted, and in the log. */
+  ignored(why: Ignored, from: Address): void;
   fail(error: unknown): void;
 }
+
+/** Not understood; or in somebody's name from where that one is not. */
+export type Ignored = 'broken' | 'forged';
 
 /** A port of one's own for datagrams. */
 export interface Mailbox {

@@ -184,19 +184,19 @@ accounts('a name of an account is for its owner, one at a time', async () => {
   store.start = { ...store.start, accounts: ['ann'] };
   const backbone = new LocalBackbone(store);
   assert.equal([backbone.isRegistered('ann'), backbone.isRegistered('bob')], [true, false]);
-  assert.is(await backbone.claim('ann', false), 'registered');
-  assert.is(await backbone.claim('ann', true), 'ours');
-  assert.is(await backbone.claim('ann', true), 'worn');
-  assert.is(await backbone.claim('ann', false), 'registered');
+  assert.is(await backbone.claim('ann'), 'registered');
+  assert.is(await backbone.claim('ann', 'account'), 'ours');
+  assert.is(await backbone.claim('ann', 'account'), 'worn');
+  assert.is(await backbone.claim('ann'), 'registered');
   backbone.release('ann');
-  assert.is(await backbone.claim('ann', true), 'ours');
+  assert.is(await backbone.claim('ann', 'account'), 'ours');
 });
 
 accounts('are added once, and not under a name that is worn', async () => {
   const backbone = new LocalBackbone(new MemoryStore());
   await backbone.addAccount(account('ann'));
   assert.is(await refusal(backbone.addAccount(account('ann'))), 'name-registered');
-  await backbone.claim('bob', false);
+  await backbone.claim('bob');
   assert.is(await refusal(backbone.addAccount(account('bob'))), 'name-taken');
   backbone.release('bob');
   await backbone.addAccount(account('bob'));
@@ -209,7 +209,7 @@ accounts('that can’t be kept leave their names free', async () => {
   const backbone = new LocalBackbone(store);
   store.saving = 'fails';
   assert.is(await refusal(backbone.addAccount(account('ann'))), 'not-saved');
-  assert.equal([backbone.isRegistered('ann'), await backbone.claim('ann', false)], [false, 'ours']);
+  assert.equal([backbone.isRegistered('ann'), await backbone.claim('ann')], [false, 'ours']);
 });
 
 accounts('the store is not asked for names that nobody has', async () => {

@@ -824,7 +824,10 @@ alone('JSON: one object a line', () => {
   assert.ok(
     !/[\n\u0080-\u009f\u202e]/.test(one.hear({ kind: 'msg', from: 'y', text: '\n\u009b\u202e' }, PEER).join('')),
   );
-  assert.equal(say({ kind: 'table_update', table: ROWS }), [{ event: 'table', table: ROWS }]);
+  assert.equal(say({ kind: 'table_update', table: ROWS }), [], 'nothing has changed');
+  const table = ROWS.map((row) => ({ ...row, online: true }));
+  assert.equal(say({ kind: 'table_update', table }), [{ event: 'table', table }]);
+  say({ kind: 'table_update', table: ROWS });
   one.type('send_all hi');
   assert.equal(say(ACK), [{ event: 'acked', group: true }]);
   one.wait(40);

@@ -208,7 +208,9 @@ registering('many copies at once are one registration, and get one answer', asyn
   for (let i = 0; i < 5; i++) on.session.receive(encodeDatagram(freg('x', 9999)), at, on.clock.now);
   await pass(1000);
   assert.equal(on.take(at).map(tell), ['conf_reg +x', 'status_check']);
-  assert.equal([on.store.contacts.size, on.bugs], [1, []]);
+  assert.equal([on.house.people, on.store.contacts.size, on.bugs], [1, 1, []]);
+  await pass(61_000);
+  assert.equal([on.house.people, on.store.contacts.size], [0, 0], 'nobody has ever answered');
 });
 
 registering('a name that is offline moves with its owner, who is told to be there', async () => {
@@ -319,6 +321,35 @@ registering('the table has who is online first, then who was seen last, and fits
   assert.ok(offline.length > 10 && offline.length < 50);
   assert.ok(offline.includes('member-number-49') && !offline.includes('member-number-0'), 'seen last');
   assert.equal([...on.bugs, ...on.port.bugs], []);
+});
+registering('its owner may spell it another way, from the same address', async () => {
+  const { on, x, y, pass } = await three();
+  const again = new Client(on, 'X', x.address);
+  await again.send(freg('X', x.address.port));
+  await pass(300);
+  assert.is(
+    x.got.find((one) => one.startsWith('conf_reg')),
+    'conf_reg +X +y +z',
+  );
+  assert.is(y.table, 'table_update +X +y +z');
+});
+
+registering('is nobody else’s in any dialect, while its owner is away', async () => {
+  const { on, x, pass } = await three();
+  await x.send(dereg('x'));
+  await pass(100);
+  const member = await on.house.enter('x', new FakeTongue(), 'aliased');
+  assert.is(member.person.name, 'x~2');
+  const refused = await on.backbone.addAccount({ key: 'x', name: 'x', hash: '', made: 0 }).catch((error) => error.code);
+  assert.is(refused, 'name-taken');
+});
+
+registering('a refusal does not go where somebody is online', async () => {
+  const { on, x, y, pass } = await three();
+  await on.send({ ip: y.address.ip, port: 1 }, freg('server', y.address.port));
+  await on.send({ ip: x.address.ip, port: 1 }, freg('y', x.address.port));
+  await pass(200);
+  assert.equal([x.take(), y.take()], [[], []]);
 });
 registering.run();
 
@@ -483,6 +514,56 @@ groups('from and to other dialects', async () => {
     ],
   );
   assert.equal(tongue.take(), ['main ann: hello', 'main x: hi']);
+});
+groups('who was given up and acknowledges late is there again, and has missed nothing', async () => {
+  for (const late of ['ack', 'status_confirm'] as const) {
+    const { x, y, pass } = await three();
+    y.isGone = true;
+    await x.send(group('x', 'one'));
+    await pass(2000);
+    assert.is(x.table, 'table_update +x -y +z');
+    await x.send(group('x', 'two'));
+    await pass(100);
+    y.isGone = false;
+    await y.send({ kind: late, from: 'y' });
+    await pass(1000);
+    assert.equal(y.take(), ['offline x*: one | x*: two'], late);
+    assert.is(x.table, 'table_update +x +y +z');
+    await x.send(group('x', 'three'));
+    await pass(500);
+    assert.equal(y.take(), ['GC x: three']);
+  }
+});
+
+groups('a burst of more than can be sent at once loses nobody and nothing', async () => {
+  const { on, x, y, join, pass } = await three();
+  const w = await join('w', { isOurs: true });
+  for (const client of [x, y, w]) client.take();
+  const main = await on.house.openRoom('main');
+  const ann = await on.house.enter('ann', new FakeTongue(), 'exactly');
+  on.house.join(ann, main);
+  const texts = Array.from({ length: 900 }, (_, i) => `line ${i}`);
+  for (const text of texts) on.house.say(ann, main, text);
+  await pass(60_000);
+  for (const client of [x, y, w]) {
+    const heard = client.messages.flatMap((message) => {
+      if (message.kind === 'group') return message.text;
+      return message.kind === 'offline_messages' ? message.messages.map(({ text }) => text) : [];
+    });
+    assert.equal(heard, texts, client.name);
+  }
+  assert.is(x.table, 'table_update +x +y +z +w +ann');
+});
+
+groups('what could not be kept is not taken for a copy', async () => {
+  const { on, x, pass } = await three();
+  on.store.saving = 'fails';
+  await x.send(group('x', 'hi'));
+  await pass(100);
+  on.store.saving = 'at once';
+  await x.send(group('x', 'hi'));
+  await pass(100);
+  assert.equal(x.take(), ['ack server']);
 });
 groups.run();
 
@@ -679,6 +760,19 @@ offline('of a store that fails when they are looked up nothing is passed over', 
   await pass(500);
   assert.equal(x.take(), ['offline y*: missed | y*: heard']);
 });
+offline('the receipt of a sender who seems to be there, and is not, outlives a restart', async () => {
+  const world = await three();
+  const { x, y, pass } = world;
+  await x.send(dereg('x'));
+  await y.send(toOffline('y', 'x', 'hi'));
+  await pass(200);
+  y.isGone = true;
+  await x.send(reg('x'));
+  await pass(300);
+  const next = await again(world);
+  await next.pass(1000);
+  assert.equal(next.clients.get('y')?.take(), [`msg None: ${RECEIVED('x')}`]);
+});
 offline.run();
 
 const restart = suite('datagram: a restart');
@@ -759,6 +853,7 @@ forged('requests in a name from another IP are dropped', async () => {
   await pass(5000);
   assert.equal([x.take(), on.store.mail, on.store.posts, on.sent], [[], [], [], []]);
   assert.is(on.house.people, 2);
+  assert.equal(on.port.ignoredOnes, ['forged 198.51.100.2', ...new Array(6).fill('forged 203.0.113.66')]);
 });
 
 forged('an ack from elsewhere settles nothing', async () => {
@@ -864,6 +959,21 @@ forged('a flood of copies and of names is bounded', async () => {
   await pass(5000);
   assert.ok(x.got.length <= 32, `${x.got.length} answers`);
   assert.equal(on.bugs, []);
+});
+forged('many names and ports at one IP that never answers get little', async () => {
+  const on = openDatagram();
+  for (let i = 0; i < 250; i++) await on.send({ ip: '203.0.113.9', port: 1 }, freg(`n${i}`, 2000 + i));
+  await on.pass(50_000);
+  const sent = on.sent.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  assert.ok(sent < 20_000 + 250 * 400, `${sent} bytes`);
+  for (let i = 0; i < 5000; i++) await on.send({ ip: '203.0.113.10', port: 1 }, freg('n1', 7));
+  await on.pass(1000);
+  const refusals = on.sent
+    .filter(({ to }) => to === '203.0.113.10:7')
+    .reduce((sum, { bytes }) => sum + bytes.length, 0);
+  assert.ok(refusals > 0 && refusals <= 4000, `${refusals} bytes`);
+  await on.pass(60_000);
+  assert.equal([on.house.people, on.store.contacts.size, on.bugs], [0, 0, []]);
 });
 forged.run();
 
@@ -1002,13 +1112,15 @@ strangers('who leave before they have a port leave none open', async () => {
   assert.is(on.mailboxes.opened.size, 1);
 });
 
-strangers('who are called like a client that is away are not taken for it', async () => {
+strangers('can not be called like a client that is away', async () => {
   const { on, x, y, main, pass } = await withAnn();
   await y.send(dereg('y'));
   await pass(200);
-  on.house.join(await on.house.enter('y', new FakeTongue(), 'exactly'), main);
+  const refused = await on.house.enter('y', new FakeTongue(), 'exactly').catch((error) => error);
+  assert.is(refused.code, 'name-taken');
+  on.house.join(await on.house.enter('y', new FakeTongue(), 'aliased'), main);
   await pass(200);
-  assert.is(x.table, 'table_update +x -y +z +ann');
+  assert.is(x.table, 'table_update +x -y +z +ann +y~2');
 });
 
 strangers('of lab, menu and lobby hear a whisper as theirs', async () => {
@@ -1038,5 +1150,16 @@ strangers('of lab, menu and lobby hear a whisper as theirs', async () => {
   if (rows?.some(({ name }) => name === 'mary')) assert.match(menuPort.take(), /\(to you alone\) hi mary/);
   assert.equal(lobby.bugs, []);
   assert.ok(LobbyClient);
+});
+strangers('of more than there are ports the next one is listed when one leaves', async () => {
+  const { on, x, ann, main, pass } = await withAnn();
+  for (let i = 0; i < 300; i++) on.house.join(await on.house.enter(`s${i}`, new FakeTongue(), 'exactly'), main);
+  await pass(200);
+  const listed = () => on.mailboxes.opened.size;
+  assert.is(listed(), 256);
+  on.house.quit(ann, 'left');
+  await pass(200);
+  assert.is(listed(), 256);
+  assert.ok(x.got.length > 0);
 });
 strangers.run();

@@ -171,6 +171,8 @@ lasting_('names, who is there and what waits are there again; what was acknowled
     ),
   );
   await x.expect(receipt('10:00:00', 'z'));
+  // that it was acknowledged is on disk a little later
+  await pause(2 * MIN_GAP_MS);
   await crash(second);
   for (const one of all) {
     await one.send(reg(one.name));

@@ -27,6 +27,7 @@ import type {
   Broadcast,
   DatagramPort,
   Doors,
+  Ignored,
   Mailbox,
   Mailboxes,
   Multicast,
@@ -333,6 +334,7 @@ export class FakeDatagramPort implements DatagramPort {
   woken = 0;
   readonly bugs: unknown[] = [];
   readonly sent: Datagram[] = [];
+  readonly ignoredOnes: string[] = [];
 
   localIp(): string {
     return '192.0.2.1';
@@ -344,6 +346,10 @@ export class FakeDatagramPort implements DatagramPort {
 
   wake(): void {
     this.woken++;
+  }
+
+  ignored(why: Ignored, { ip }: Address): void {
+    this.ignoredOnes.push(`${why} ${ip}`);
   }
 
   fail(error: unknown): void {

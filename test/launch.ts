@@ -14,7 +14,7 @@ import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 
 export const ROOT = path.join(import.meta.dirname, '..');
 /** Long enough for a busy machine; what is there is answered at once. */
-const WAIT_MS = 5000;
+const WAIT_MS = 10_000;
 const START_MS = 10_000;
 /** Of what was due and what came. */
 const SHOWN_CHARS = 800;
@@ -26,7 +26,7 @@ type Test = (name: string, work: () => Promise<void>) => void;
 
 /** Tests with a time limit. Afterwards everything started is gone, and no server has met a bug of its own. */
 export function limited(test: Test): (name: string, work: () => Promise<void>, seconds?: number) => void {
-  return (name, work, seconds = 20) =>
+  return (name, work, seconds = 30) =>
     test(name, async () => {
       try {
         await within(work(), seconds * 1000, () => 'the test did not end');

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Claim, LocalBackbone } from '../src/backbone.ts';
+import { type Claim, LocalBackbone, type Owner } from '../src/backbone.ts';
 import type { Draft, Post } from '../src/events.ts';
 
 import type { StoredRoom } from '../src/store.ts';
@@ -676,9 +676,9 @@ class LateBackbone extends LocalBackbone {
   late = false;
   gate: Promise<void> | undefined;
 
-  override async claim(key: string, isOwner: boolean): Promise<Claim> {
+  override async claim(key: string, owner?: Owner): Promise<Claim> {
     await this.gate;
-    return super.claim(key, isOwner);
+    return super.claim(key, owner);
   }
 
   override publish(draft: Draft): void {

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Claim, LocalBackbone } from '../src/backbone.ts';
+import { type Claim, LocalBackbone, type Owner } from '../src/backbone.ts';
 import type { Draft } from '../src/events.ts';
 import type { MenuSession } from '../src/menu-session.ts';
 import { encodeUtf } from '../src/wire-menu.ts';
@@ -609,9 +609,9 @@ class LateBackbone extends LocalBackbone {
   #waiting: Draft[] = [];
   #gate = Promise.withResolvers<void>();
 
-  override async claim(key: string, isOwner: boolean): Promise<Claim> {
+  override async claim(key: string, owner?: Owner): Promise<Claim> {
     await this.#gate.promise;
-    return super.claim(key, isOwner);
+    return super.claim(key, owner);
   }
 
   override publish(draft: Draft): void {

@@ -9,6 +9,7 @@ import { parseArgs, stripVTControlCharacters } from 'node:util';
 const FILE_TIMEOUT_MS = 120_000;
 const MAX_OUTPUT = 1 << 20; // of a file that floods, the end is what counts
 const UNIT_AT_ONCE = 2;
+const INTEGRATION_AT_ONCE = 2; // they wait more than they work
 const WAITING = ['files-stall.integration.test.ts', 'accounts.integration.test.ts'];
 
 const root = path.join(import.meta.dirname, '..');
@@ -153,7 +154,7 @@ if (!fs.existsSync(node)) {
   await Promise.all([
     testFiles(
       integration.filter((name) => !WAITING.includes(name)),
-      1,
+      INTEGRATION_AT_ONCE,
     ),
     testFiles(waiting, 1),
   ]);
