@@ -56,6 +56,11 @@ export class Shares {
     }
   }
 
+  /** Others may have it. */
+  has(file: string): boolean {
+    return this.#isOn && !this.#kept.has(file) && this.#options.files().includes(file);
+  }
+
   /** A file has gone, or not. */
   ended(): void {
     this.#serving = Math.max(0, this.#serving - 1);
@@ -111,8 +116,7 @@ export class Shares {
   /** A file is asked for by its name: what looks like a pattern is none here. */
   #decide(to: string, file: string, place: Place): Answer {
     const request = { to, file, ...place };
-    const isThere = this.#isOn && !this.#kept.has(file) && this.#options.files().includes(file);
-    if (!isThere) return { kind: 'refuse', request, reason: 'not-found' };
+    if (!this.has(file)) return { kind: 'refuse', request, reason: 'not-found' };
     if (this.#serving >= this.#options.parallel) return { kind: 'refuse', request, reason: 'busy' };
     this.#serving++;
     return { kind: 'serve', request };

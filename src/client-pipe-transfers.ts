@@ -1,8 +1,6 @@
-// Layer 3. What the `pipe` client wants of whoever carries its files, and what it hears of them. Types, and a carrier
-// for a build without one.
+// Layer 3. What the `pipe` client wants of whoever carries its files, and what it hears of them: types.
 
 import type { Place } from './client-pipe-words.ts';
-import { HouseError } from './errors.ts';
 
 /** How a file went. */
 export type Way = 'direct' | 'classic' | 'relay';
@@ -62,11 +60,16 @@ export interface TransferEvents {
   /** Of `serve`; each request ends once, here or below. */
   served(request: Request, bytes: number, ms: number): void;
   notServed(request: Request, reason: string): void;
+  /** Somebody has had a file through the server; `trouble` is what went wrong. */
+  relayed(who: string, file: string, trouble: string | undefined): void;
 }
 
 export interface Transfers {
-  /** Gets ready for it: where the owner is to send it. Rejects with a HouseError, and then `failed` is not called. */
-  fetch(wish: Wish): Promise<Place>;
+  /**
+   * Gets ready for it: where the owner is to send it; undefined where the owner need not be asked. Rejects with a
+   * HouseError, and then `failed` is not called.
+   */
+  fetch(wish: Wish): Promise<Place | undefined>;
   /** It will not come: its owner is not there. Nothing more is heard of it. */
   abandon(wish: Wish): void;
   serve(request: Request): void;
@@ -77,21 +80,4 @@ export interface Transfers {
   lines(now: number, columns: number): readonly string[];
   /** Everything ends, and what came is kept. */
   close(): void;
-}
-
-export type OpenTransfers = (options: TransferOptions, events: TransferEvents) => Transfers;
-
-const NOT_BUILT = 'file transfer is not built yet';
-
-/** Nothing comes and nothing goes, and whoever asks is told so. */
-export function openNoTransfers(_options: TransferOptions, events: TransferEvents): Transfers {
-  return {
-    fetch: () => Promise.reject(new HouseError('not-allowed', NOT_BUILT)),
-    abandon: () => {},
-    serve: (request) => queueMicrotask(() => events.notServed(request, NOT_BUILT)),
-    refuse: () => {},
-    setWindow: () => {},
-    lines: () => [],
-    close: () => {},
-  };
 }

@@ -54,6 +54,8 @@ export interface PipeOptions {
   readonly isSharing: boolean;
   /** So many files go out at once. */
   readonly parallel: number;
+  /** It asks our server to pass files on. */
+  readonly usesServer: boolean;
   /** Good news is for people; a script has the exit status, and waits for its files. */
   readonly isPerson: boolean;
 }
@@ -67,6 +69,8 @@ const ANSWER_MS = 10_000;
 const ABSENT = 'Sorry, destination client not present';
 /** A shell's, for what Ctrl-C has ended. */
 const INTERRUPTED = 130;
+/** To a classic server's operator it is a word. */
+const ASK_FOR_FILES = '@server|files';
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class PipeFace {
@@ -203,6 +207,19 @@ export class PipeFace {
     return [note(`${printable(file)} to ${printable(to)}: ${printable(reason)}`), ...this.#goOn(now)];
   }
 
+  /** Through the server; that it went well is for people. */
+  relayed(who: string, file: string, trouble: string | undefined, now: number): Action[] {
+    const what = `${printable(file)} to ${printable(who) || 'a stranger'}`;
+    const how = trouble === undefined ? 'sent, through the server' : printable(trouble);
+    const isTold = trouble !== undefined || this.#options.isPerson;
+    return [...(isTold ? [note(`${what}: ${how}`)] : []), ...this.#goOn(now)];
+  }
+
+  /** Whether others may have it. */
+  shares(file: string): boolean {
+    return this.#shares.has(file);
+  }
+
   // --- what was typed --------------------------------------------------------------------------------------------
 
   #goOn(now: number): Action[] {
@@ -280,6 +297,7 @@ export class PipeFace {
     const wasOver = this.#dialogue.isOver;
     this.#dialogue.heard(reply, now);
     if (!wasOver) this.#expectList(reply);
+    if (!wasOver && this.#dialogue.isOver && this.#options.usesServer) this.#sending.say(ASK_FOR_FILES);
     return [shown(safe), ...this.#act(reply, now)];
   }
 

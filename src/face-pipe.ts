@@ -4,12 +4,13 @@ import net from 'node:net';
 import { clearTimeout, setInterval, setTimeout } from 'node:timers';
 import { type CommandLine, type Given, UsageError, wholeNumber } from './arguments.ts';
 import { type ClientRequest, PipeFace } from './client-pipe.ts';
-import { openNoTransfers, type TransferOptions, type Transfers, type Wish } from './client-pipe-transfers.ts';
+import type { TransferOptions, Wish } from './client-pipe-transfers.ts';
 import { type Action, MAX_WINDOW, MIN_WINDOW } from './client-pipe-words.ts';
 import { HouseError } from './errors.ts';
 import type { Face } from './face.ts';
 import { Folder } from './pipe-folder.ts';
 import { type Connection, connect, findServer, PipeLink, type Server } from './pipe-link.ts';
+import { PipeTransfers } from './pipe-transfers.ts';
 import { type Exit, Player } from './player.ts';
 
 const HOST = 'localhost';
@@ -160,7 +161,7 @@ class PipeClient {
   readonly #face: PipeFace;
   readonly #player: Player<ClientRequest>;
   readonly #link: PipeLink;
-  readonly #transfers: Transfers;
+  readonly #transfers: PipeTransfers;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(found: Connection, options: PipeClientOptions, folder: Folder, exit: Exit) {
@@ -171,6 +172,7 @@ class PipeClient {
       files: folder.names,
       isSharing: options.isSharing,
       parallel: options.parallel,
+      usesServer: options.transfers.way !== 'direct',
       isPerson: process.stdin.isTTY === true,
     });
     const wire = { server: `${host} port ${port}`, send: (request: ClientRequest) => this.#send(request) };
@@ -186,18 +188,26 @@ class PipeClient {
   #openLink(found: Connection): PipeLink {
     return new PipeLink(found, {
       received: (reply, isEnded) => this.#play(this.#face.received(reply, isEnded, performance.now())),
+      noticed: (notice) => this.#transfers.noticed(notice),
       closed: (error) => this.#play(this.#face.closed(error && explain(this.#server, error))),
       drained: () => this.#player.resume(),
       lullMs: () => this.#face.lullMs,
     });
   }
 
-  #openTransfers({ transfers }: PipeClientOptions): Transfers {
+  #openTransfers({ transfers, host }: PipeClientOptions): PipeTransfers {
     const face = this.#face;
     const play = (actions: Action[]) => this.#play(actions);
-    return openNoTransfers(
+    return new PipeTransfers(
       { ...transfers, ip: this.#link.ip },
       {
+        host,
+        answer: (answer) => this.#link.answer(answer),
+        shares: (file) => face.shares(file),
+        onBug: (error) => this.#exit(1, error instanceof Error ? error.stack : String(error)),
+      },
+      {
+        relayed: (who, file, trouble) => play(face.relayed(who, file, trouble, performance.now())),
         arrived: (file) => play(face.arrived(file, performance.now())),
         failed: (wish, reason) => play(face.failed(wish, reason, performance.now())),
         served: (request, bytes, ms) => play(face.served(request, bytes, ms, performance.now())),
@@ -274,7 +284,7 @@ class PipeClient {
   #fetch(wish: Wish): void {
     const face = this.#face;
     this.#transfers.fetch(wish).then(
-      (place) => this.#play(face.invited(wish, place, performance.now())),
+      (place) => place && this.#play(face.invited(wish, place, performance.now())),
       (error) => {
         if (!(error instanceof HouseError)) return this.#exit(1, error instanceof Error ? error.stack : String(error));
         this.#play(face.failed(wish, error.message, performance.now()));

@@ -43,6 +43,8 @@ export interface FetcherOptions {
   readonly directory: string;
   readonly locks: Locks;
   readonly server: { readonly host: string; readonly port: number };
+  /** Under what a file is to be here; as it is there unless told. */
+  nameFor?(file: string): Promise<string>;
   /** Ask owners directly where they can be reached. */
   readonly direct: boolean;
   /** What proves membership, as soon as there is a connection. */
@@ -106,9 +108,10 @@ export class Fetcher {
   }
 
   async #run(owner: string, file: string, progress: Progress): Promise<Arrival> {
-    const { disk, directory, locks } = this.#options;
+    const { disk, directory, locks, nameFor } = this.#options;
     const started = performance.now();
-    const landing = await Landing.open({ disk, directory, name: file, locks, windows: process.platform === 'win32' });
+    const name = (await nameFor?.(file)) ?? file;
+    const landing = await Landing.open({ disk, directory, name, locks, windows: process.platform === 'win32' });
     this.#active.set(progress, { file, landing });
     try {
       const transfer = new Transfer(this.#options, landing, owner, file, progress);

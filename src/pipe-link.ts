@@ -3,7 +3,8 @@
 
 import net from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
-import { encodeSaid, type PipeReply, PipeReplyDecoder } from './wire-pipe.ts';
+import type { OwnerAnswer } from './wire-owner.ts';
+import { encodeAnswer, encodeSaid, isNotice, type PipeNotice, type PipeReply, PipeReplyDecoder } from './wire-pipe.ts';
 
 export interface Server {
   readonly host: string;
@@ -18,6 +19,7 @@ export interface Connection {
 export interface LinkEvents {
   /** `isEnded`: by a newline. */
   received(reply: PipeReply, isEnded: boolean): void;
+  noticed(notice: PipeNotice): void;
   closed(error: NodeJS.ErrnoException | undefined): void;
   drained(): void;
   /** What comes to no end for so long has none. */
@@ -114,6 +116,10 @@ export class PipeLink {
     return writes.at(-1) ?? true;
   }
 
+  answer(answer: OwnerAnswer): void {
+    if (this.#socket.writable) this.#socket.write(encodeAnswer(answer));
+  }
+
   /** Nothing more is heard of it; calls back when what was sent has gone out. */
   end(done: () => void): void {
     this.#isClosed = true;
@@ -147,7 +153,8 @@ export class PipeLink {
 
   #deliver(isEnded: boolean): void {
     for (let reply = this.#decoder.next(); reply && !this.#isClosed; reply = this.#decoder.next()) {
-      this.#events.received(reply, isEnded);
+      if (isNotice(reply)) this.#events.noticed(reply);
+      else this.#events.received(reply, isEnded);
     }
   }
 

@@ -3,6 +3,7 @@
 
 import { HouseError } from './errors.ts';
 import type { Person, Whisper } from './events.ts';
+import { FileDesk } from './file-desk.ts';
 import { nameKey } from './names.ts';
 import { Pipe, type PipeOptions, plainName } from './pipe.ts';
 import { Dialogue } from './pipe-dialogue.ts';
@@ -17,6 +18,7 @@ import {
   encodeReply,
   firstField,
   listNames,
+  type PipeNotice,
   type PipeReply,
   type PipeRequest,
   PipeRequestDecoder,
@@ -49,6 +51,7 @@ export class PipeSession implements Session {
   #member: Member | undefined;
   #room: Room | undefined;
   #audience: PipeAudience | undefined;
+  #desk: FileDesk | undefined;
   /** It has made the room that it is in. */
   #isCreator = false;
   /** Whom it has asked for a file in vain: the second half of that is to come. */
@@ -211,6 +214,7 @@ export class PipeSession implements Session {
   }
 
   #handle(request: PipeRequest): void {
+    if (request.kind === 'answer') return this.#desk?.answered(request.answer);
     if (request.kind === 'fault') return this.#say({ kind: 'error', text: `Sorry, ${request.detail}` });
     if (request.isEnded) this.#modernize();
     if (isFarewell(request)) return this.#finish('left');
@@ -276,7 +280,7 @@ export class PipeSession implements Session {
     this.relay('me', text, encodeRelay('me', text));
   }
 
-  /** Files go between clients of this dialect alone. */
+  /** Files go straight between clients of this dialect alone. */
   #tell(member: Member, person: Person, text: string): boolean {
     const vain = this.#askedInVain;
     this.#askedInVain = undefined;
@@ -284,7 +288,9 @@ export class PipeSession implements Session {
       if (vain === person.id && saysWhere(text)) return true;
       if (commandOf(text) === 'getfile') {
         this.#askedInVain = person.id;
-        return false;
+        if (!this.#desk) return false;
+        this.#say({ kind: 'through-server', name: this.#audience?.nameOf(person) ?? person.name });
+        return true;
       }
     }
     return this.#pipe.options.house.whisper(member, person, text);
@@ -292,7 +298,7 @@ export class PipeSession implements Session {
 
   // --- requests to the server ----------------------------------------------------------------------------
 
-  #ask({ person }: Member, text: string): void {
+  #ask(member: Member, text: string): void {
     switch (firstField(text).trim().toLowerCase()) {
       case 'get_peers':
         return this.#say(...listNames(this.#audience?.names() ?? []));
@@ -300,9 +306,18 @@ export class PipeSession implements Session {
         return this.#say(...listNames(this.#pipe.roomNames()));
       case 'get_passwd':
         return this.#say(this.#aboutPassword());
+      case 'files':
+        return this.#openDesk(member);
     }
-    const isTold = this.#pipe.tellOperator(person.name, text, this.port.remote.ip);
+    const isTold = this.#pipe.tellOperator(member.person.name, text, this.port.remote.ip);
     if (!isTold) this.#say({ kind: 'error', text: 'Sorry, the operator has got too much from you: try again soon' });
+  }
+
+  /** Its files can be had by others through the server, and theirs by it. */
+  #openDesk(member: Member): void {
+    const { files, filesPort } = this.#pipe.options;
+    this.#desk ??= new FileDesk(files, member, undefined, (question) => this.#say(question));
+    this.#say({ kind: 'welcome', token: this.#desk.token, port: filesPort });
   }
 
   #aboutPassword(): PipeReply {
@@ -332,7 +347,7 @@ export class PipeSession implements Session {
     this.#dialogue = undefined;
   }
 
-  #say(...replies: PipeReply[]): void {
+  #say(...replies: Array<PipeReply | PipeNotice>): void {
     for (const bytes of encodeReplies(replies)) this.tell(bytes);
   }
 
@@ -359,6 +374,8 @@ export class PipeSession implements Session {
   #quit(reason: string): void {
     this.#pipe.closed(this);
     this.#dialogue?.close();
+    this.#desk?.close();
+    this.#desk = undefined;
     const member = this.#member;
     this.#member = undefined;
     if (member) this.#pipe.members.quit(member, reason);

@@ -2,6 +2,7 @@
 // room names are about to be taken, and how names are written that have the `|` of this wire in them.
 
 import type { Accounts } from './accounts.ts';
+import type { Files } from './files.ts';
 import { Members } from './members.ts';
 import { alias, nameKey } from './names.ts';
 import type { PipeAudience } from './pipe-room.ts';
@@ -28,6 +29,9 @@ export interface PipeOptions {
   readonly advertise: string | undefined;
   /** The clock of `Session.receive`. */
   readonly now: () => number;
+  readonly files: Files;
+  /** Where files are had by HTTP. */
+  readonly filesPort: number;
   broadcast(): Broadcast;
   /** Somebody has said something to the operator. */
   toOperator(name: string, text: string): void;

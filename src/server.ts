@@ -82,6 +82,7 @@ async function run(options: ServerOptions): Promise<void> {
   const dialects = dialectTable({
     house,
     files,
+    filesPort: bound.find(({ name }) => name === 'tcp')?.port ?? options.port,
     studentId: options.studentId,
     advertise: options.advertise,
     kill: options.kill,

@@ -3,6 +3,15 @@
 // classic server leaves the newline out here and there. What silence means in milliseconds is for others to say.
 
 import { ByteQueue, CR, type Decoder, decodeText, encodeText, LF, splitText } from './wire.ts';
+import {
+  answerLine,
+  numberOf,
+  type OwnerAnswer,
+  type OwnerQuestion,
+  questionLine,
+  readAnswer,
+  readQuestion,
+} from './wire-owner.ts';
 
 /** A message of a client. */
 export const MAX_MESSAGE_BYTES = 65_536;
@@ -13,6 +22,8 @@ const MAX_TEXT_LINES = 100;
 /** A list is cut into so many messages; names beyond are left out. */
 const MAX_LISTS = 16;
 const BAR = '|';
+/** What begins with it is between our own client and our server. */
+const CONTROL = '\x1e';
 
 /** What a client has sent: one message. `isEnded`: by a newline, which a classic client never sends. */
 export interface PipeSaid {
@@ -27,7 +38,17 @@ export interface PipeFault {
   readonly detail: string;
 }
 
-export type PipeRequest = PipeSaid | PipeFault;
+export function isNotice(said: PipeReply | PipeNotice): said is PipeNotice {
+  return NOTICES.has(said.kind);
+}
+
+/** About files, from a client that has said `@server|files`. */
+export interface PipeAnswer {
+  readonly kind: 'answer';
+  readonly answer: OwnerAnswer;
+}
+
+export type PipeRequest = PipeSaid | PipeAnswer | PipeFault;
 
 /** What a server says. */
 export type PipeReply =
@@ -41,6 +62,16 @@ export type PipeReply =
   | { readonly kind: 'exit' }
   /** The server is going down: a client answers `@server|exit`. */
   | { readonly kind: 'kill' };
+
+const NOTICES: ReadonlySet<string> = new Set<PipeNotice['kind']>(['welcome', 'through-server', 'want', 'push', 'done']);
+
+/** What our server says to our client about files. */
+export type PipeNotice =
+  /** The answer to `@server|files`: with the token it gets files of others by HTTP at that port. */
+  | { readonly kind: 'welcome'; readonly token: string; readonly port: number }
+  /** Somebody who was asked for a file is of another dialect: it can be had from the server alone. */
+  | { readonly kind: 'through-server'; readonly name: string }
+  | OwnerQuestion;
 
 /** Fields that a client acts on, the second of what it reads ... */
 const COMMANDS: ReadonlySet<string> = new Set([
@@ -203,10 +234,22 @@ export class PipeRequestDecoder implements Decoder<PipeRequest> {
     const said = this.#lines.next();
     if (said === undefined) return undefined;
     if (said === 'too-long') return { kind: 'fault', detail: `a message has at most ${MAX_MESSAGE_BYTES} bytes` };
+    if (said.text.startsWith(CONTROL)) return answerOf(said.text.slice(CONTROL.length));
     const [first = '', ...others] = unglue(said.text);
     for (const text of others) this.#unglued.push({ ...said, text });
     return { ...said, text: first };
   }
+}
+
+function answerOf(line: string): PipeRequest {
+  const verb = line.split('\t', 1)[0] ?? '';
+  const answer = readAnswer(verb, line.slice(verb.length + 1));
+  if (answer === undefined) return { kind: 'fault', detail: `there is no ${JSON.stringify(verb.slice(0, 20))} here` };
+  return typeof answer === 'string' ? { kind: 'fault', detail: answer } : { kind: 'answer', answer };
+}
+
+export function encodeAnswer(answer: OwnerAnswer): Uint8Array {
+  return encodeText(`${CONTROL}${answerLine(answer)}\n`);
 }
 
 /** The messages that a piece consists of. */
@@ -224,14 +267,14 @@ function unglue(piece: string): string[] {
 // --- what a server says ---------------------------------------------------------------------------------------
 
 /** To a classic client `exit` and `kill` go out without a newline, as from a classic server. */
-export function encodeReply(reply: PipeReply, isClassic = false): Uint8Array {
+export function encodeReply(reply: PipeReply | PipeNotice, isClassic = false): Uint8Array {
   const text = replyText(reply);
   const isBare = isClassic && (reply.kind === 'exit' || reply.kind === 'kill');
   return encodeText(isBare ? text : `${text}\n`);
 }
 
 /** Several, each ended, in one piece; in more where a classic client could not read it whole. */
-export function encodeReplies(replies: readonly PipeReply[]): Uint8Array[] {
+export function encodeReplies(replies: ReadonlyArray<PipeReply | PipeNotice>): Uint8Array[] {
   const pieces: string[] = [];
   let bytes = 0;
   for (const reply of replies) {
@@ -270,7 +313,7 @@ export function listNames(names: Iterable<string>): PipeReply[] {
 }
 
 /** What a server sends, as a client reads it: any text is some reply. */
-export class PipeReplyDecoder implements Decoder<PipeReply> {
+export class PipeReplyDecoder implements Decoder<PipeReply | PipeNotice> {
   readonly #lines: PipeLines;
 
   constructor(maxBytes = MAX_MESSAGE_BYTES) {
@@ -293,7 +336,7 @@ export class PipeReplyDecoder implements Decoder<PipeReply> {
     this.#lines.end();
   }
 
-  next(): PipeReply | undefined {
+  next(): PipeReply | PipeNotice | undefined {
     for (;;) {
       const said = this.#lines.next();
       if (said === undefined) return undefined;
@@ -303,7 +346,9 @@ export class PipeReplyDecoder implements Decoder<PipeReply> {
   }
 }
 
-export function readReply(line: string): PipeReply {
+export function readReply(line: string): PipeReply | PipeNotice {
+  if (line.startsWith(CONTROL))
+    return readControl(line.slice(CONTROL.length).split('\t')) ?? { kind: 'line', text: line };
   const word = firstField(line);
   const text = line.slice(word.length + 1);
   if (/^(?:exit|quit)$/i.test(word)) return { kind: 'exit' };
@@ -315,8 +360,24 @@ export function readReply(line: string): PipeReply {
   return word.startsWith('#') ? { kind: 'relay', from: word.slice(1), text } : { kind: 'line', text: line };
 }
 
-function replyText(reply: PipeReply): string {
+function readControl(words: readonly string[]): PipeNotice | undefined {
+  const [verb, first = '', second = ''] = words;
+  if (verb === 'through-server') return { kind: verb, name: first };
+  if (verb !== 'welcome') return readQuestion(words);
+  const port = numberOf(second);
+  return port === undefined || port > 65_535 ? undefined : { kind: verb, token: first, port };
+}
+
+function replyText(reply: PipeReply | PipeNotice): string {
   switch (reply.kind) {
+    case 'welcome':
+      return `${CONTROL}welcome\t${reply.token}\t${reply.port}`;
+    case 'through-server':
+      return `${CONTROL}through-server\t${oneLine(reply.name)}`;
+    case 'want':
+    case 'push':
+    case 'done':
+      return `${CONTROL}${questionLine(reply)}`;
     case 'ok':
       return `OK|${oneLine(reply.text)}`;
     case 'error':

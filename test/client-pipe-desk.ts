@@ -3,7 +3,7 @@
 import * as assert from 'uvu/assert';
 import { type ClientRequest, PipeFace, type PipeOptions } from '../src/client-pipe.ts';
 import type { Action } from '../src/face.ts';
-import { readReply } from '../src/wire-pipe.ts';
+import { type PipeReply, readReply } from '../src/wire-pipe.ts';
 
 /** An action as a reader would tell it: `->` goes to the server, `=>` to whoever carries files, (notes) are ours. */
 export function tell(action: Action<ClientRequest>): string {
@@ -45,6 +45,7 @@ export class Desk {
       files: () => ['song.mp3', 'a b.txt', 'Notes.md'],
       isSharing: true,
       parallel: 2,
+      usesServer: false,
       isPerson: true,
       ...options,
     });
@@ -56,7 +57,7 @@ export class Desk {
     if (what === '+') return this.pass(Number(text));
     if (what === '>') return this.face.line(text, this.now).map(tell);
     if (what === '.') return this.face.inputEnded(this.now).map(tell);
-    return this.face.received(readReply(text), what === '<', this.now).map(tell);
+    return this.face.received(readReply(text) as PipeReply, what === '<', this.now).map(tell);
   }
 
   pass(ms: number): string[] {

@@ -5,7 +5,7 @@ import { seededRandom } from '../src/bad-link.ts';
 import { type ClientRequest, PipeFace } from '../src/client-pipe.ts';
 import type { Action } from '../src/face.ts';
 import { printable } from '../src/printable.ts';
-import { PipeReplyDecoder } from '../src/wire-pipe.ts';
+import { isNotice, PipeReplyDecoder } from '../src/wire-pipe.ts';
 import { Desk, entered, GREETING, tell, tellRequest } from './client-pipe-desk.ts';
 import { ClassicServer } from './pipe-classic-server.ts';
 
@@ -399,7 +399,7 @@ function runScript(script: readonly string[], delayMs: () => number): string[] {
   const events: Array<{ at: number; run: () => void }> = [];
   const later = (ms: number, run: () => void) => events.push({ at: now + ms, run });
   let now = 0;
-  const face = new PipeFace({ files: () => [], isSharing: true, parallel: 1, isPerson: false });
+  const face = new PipeFace({ files: () => [], isSharing: true, parallel: 1, usesServer: false, isPerson: false });
   const decoder = new PipeReplyDecoder();
   let lull = 0;
   let unread = '';
@@ -424,7 +424,9 @@ function runScript(script: readonly string[], delayMs: () => number): string[] {
     later(arrivesAt - now, () => hear(text));
   };
   const drain = (isEnded: boolean): void => {
-    for (let reply = decoder.next(); reply; reply = decoder.next()) play(face.received(reply, isEnded, now));
+    for (let reply = decoder.next(); reply; reply = decoder.next()) {
+      if (!isNotice(reply)) play(face.received(reply, isEnded, now));
+    }
   };
   const hear = (text: string): void => {
     decoder.push(new TextEncoder().encode(text));

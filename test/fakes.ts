@@ -862,6 +862,7 @@ export interface TestPipe extends TestHouse {
   readonly backbone: Backbone;
   readonly accounts: Accounts;
   readonly hasher: FakeHasher;
+  readonly files: Files;
   /** What was said to the operator. */
   readonly said: string[];
   readonly clients: Map<string, PipeClient>;
@@ -883,10 +884,14 @@ export function openPipe(given: TestPipeOptions = {}): TestPipe {
   const hasher = new FakeHasher();
   const accounts = new Accounts({ backbone, hasher, wall: now, now });
   const said: string[] = [];
+  let made = 0;
+  const files = new Files({ random: () => `#${++made}`, isOpen: false });
   const pipe = openRealPipe({
     house: on.house,
     accounts,
     advertise: undefined,
+    files,
+    filesPort: 5000,
     now,
     broadcast: () => new FakeBroadcast(),
     toOperator: (name, text) => void said.push(`${name}: ${text}`),
@@ -904,7 +909,7 @@ export function openPipe(given: TestPipeOptions = {}): TestPipe {
     }
     on.clock.now = end;
   };
-  return { ...on, pipe, backbone, accounts, hasher, said, clients, pass };
+  return { ...on, pipe, backbone, accounts, hasher, files, said, clients, pass };
 }
 
 /** A connection, with the greeting read. */

@@ -414,3 +414,75 @@ law('that clients send, whenever, is no bug, and what they get is whole messages
   );
 });
 law.run();
+
+// --- files through the server -------------------------------------------------------------------------------------
+
+const relayed = suite('pipe: files through the server');
+
+/** Our own client, with a desk: its token. */
+async function openDesk(client: PipeClient): Promise<string> {
+  const [, token = '', port] = (await client.line('@server|files')).join('').split(/[\t\n]/);
+  assert.is(port, '5000');
+  return token;
+}
+
+relayed('our client says that it shares: it is asked, and its answers reach who asks', async () => {
+  const on = openPipe();
+  const [alice, bob] = [await goIn(on, 'alice', 'hall', true), await goIn(on, 'bob', 'hall', true)];
+  const token = await openDesk(alice);
+  await openDesk(bob);
+  assert.ok(token);
+  const nothing = { have: 0, prefix: undefined, digest: false };
+  const ticket = on.files.ask({ token, ip: '127.0.0.1' }, 'bob', 'song.mp3', nothing);
+  await settle();
+  assert.is(bob.take().join(''), `\x1ewant\t${ticket.id}\talice\t0\t-\t-\tsong.mp3\n`);
+  bob.send(`\x1eoffer\t${ticket.id}\t9\tv1\t-\tother\n`);
+  await settle();
+  assert.is((await ticket.offered).size, 9);
+  ticket.push(0, 9);
+  await settle();
+  assert.is(bob.take().join(''), `\x1epush\t${ticket.id}\t0\t9\n`);
+  ticket.end('it took too long');
+  await settle();
+  assert.is(bob.take().join(''), `\x1edone\t${ticket.id}\tit took too long\n`);
+  bob.send('\x1enonsense\n\x1eoffer\tx\n');
+  await settle();
+  assert.is(
+    bob
+      .take()
+      .join('')
+      .match(/ERROR\|Sorry, /g)?.length,
+    2,
+  );
+});
+
+relayed('who has left is asked no more, and its token is worth nothing', async () => {
+  const on = openPipe();
+  const [alice, bob] = [await goIn(on, 'alice', 'hall', true), await goIn(on, 'bob', 'hall', true)];
+  const token = await openDesk(alice);
+  await openDesk(bob);
+  bob.send('@server|exit\n');
+  await settle();
+  const ask = () => on.files.ask({ token, ip: '127.0.0.1' }, 'bob', 'x', { have: 0, prefix: undefined, digest: false });
+  assert.throws(ask, /nobody of that name/);
+  alice.send('@server|exit\n');
+  await settle();
+  assert.throws(ask, /token/);
+});
+
+relayed('of a member of another dialect they come through the server alone', async () => {
+  const on = openPipe();
+  const alice = await goIn(on, 'alice', 'hall', true);
+  const mary = await on.house.enter('mary', new FakeTongue(), 'exactly');
+  on.house.join(mary, await on.house.openRoom('hall'));
+  await settle();
+  alice.take();
+  alice.send('@mary|getfile|x\n@mary|10.0.0.1|4000|gbn2|AAAAAAAAAAA\n');
+  await settle();
+  assert.is(alice.take().join(''), 'ERROR|Sorry, destination client not present in chatroom\n');
+  await openDesk(alice);
+  alice.send('@mary|getfile|x\n@mary|10.0.0.1|4000|gbn2|AAAAAAAAAAA\n');
+  await settle();
+  assert.is(alice.take().join(''), '\x1ethrough-server\tmary\n');
+});
+relayed.run();

@@ -155,7 +155,7 @@ requests('a message may have 64 KiB, and what is longer is one fault', () => {
   for (const over of [`${most}xx`, `${most}${most}${most}`]) {
     const { atOnce } = heard(`${over}\nbob\n`);
     assert.equal(
-      atOnce.map((one) => (one.kind === 'fault' ? 'fault' : one.text)),
+      atOnce.map((one) => (one.kind === 'said' ? one.text : one.kind)),
       ['fault', 'bob'],
     );
     const inPieces = heard(`${over}\nbob\n`, [70_000, 140_000]).atOnce;
