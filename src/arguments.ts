@@ -66,7 +66,7 @@ export function readCommandLine(
   if (!cli.matchedCommand) throw new UsageError(`there is no command ${JSON.stringify(argv[0])}`);
   const words = args.map(unprotect);
   checkOptions(cli, command, options);
-  checkCount(words, command.args.length);
+  checkCount(words, command.args.at(-1)?.variadic ? Number.POSITIVE_INFINITY : command.args.length);
   return given(line, words, options, switches, env);
 }
 

@@ -1,9 +1,10 @@
 // Layer 4. The client's chat connection of `menu`: kept alive over restarts of the server. The name is said
 // again each time; what is to be said meanwhile waits.
 
-import net, { type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { ProtocolError } from './errors.ts';
+import { dial, type Server } from './tls-client.ts';
 import { encodeRequest, type MenuReply, MenuReplyDecoder, type MenuRequest } from './wire-menu.ts';
 
 /** A server that is just being started may take this long. */
@@ -29,7 +30,7 @@ export interface LinkEvents {
 }
 
 export class ChatLink {
-  readonly #server: { readonly host: string; readonly port: number };
+  readonly #server: Server;
   readonly #events: LinkEvents;
   #socket: Socket | undefined;
   #hello: Request | undefined;
@@ -48,19 +49,20 @@ export class ChatLink {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #ended = false;
 
-  constructor(server: { readonly host: string; readonly port: number }, events: LinkEvents) {
+  constructor(server: Server, events: LinkEvents) {
     this.#server = server;
     this.#events = events;
   }
 
   connect(): void {
     const decoder = new MenuReplyDecoder();
-    const socket = net.connect({ ...this.#server, noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000 });
+    const socket = dial(this.#server, { keepAlive: true, keepAliveInitialDelay: 30_000 }, (ready) =>
+      this.#connected(ready),
+    );
     let trouble: NodeJS.ErrnoException = new Error('the server has closed the connection');
     const read = (): void => {
       for (let reply = decoder.next(); reply; reply = decoder.next()) this.#receive(reply);
     };
-    socket.on('connect', () => this.#connected(socket));
     socket.on('data', (bytes: Uint8Array) => {
       decoder.push(bytes);
       try {

@@ -2,6 +2,7 @@
 
 import os from 'node:os';
 import { type CommandLine, type Given, readCommandLine, UsageError } from './arguments.ts';
+import { ADMIN_LINE, openAdmin } from './face-admin.ts';
 import { DATAGRAM_LINE, openDatagram } from './face-datagram.ts';
 import { GBN_LINE, openGbn } from './face-gbn.ts';
 import { LAB_LINE, openLab } from './face-lab.ts';
@@ -23,6 +24,7 @@ const FACES: Readonly<Record<string, FaceRow>> = {
   datagram: { line: DATAGRAM_LINE, open: openDatagram },
   pipe: { line: PIPE_LINE, open: openPipe },
   gbn: { line: GBN_LINE, open: openGbn },
+  admin: { line: ADMIN_LINE, open: openAdmin },
 };
 
 const PROTOCOLS = Object.keys(FACES).join(', ');

@@ -5,12 +5,17 @@ import type { Socket } from 'node:net';
 import { setImmediate } from 'node:timers';
 import { plainIp } from './addresses.ts';
 import type { Alarms, Sleeper } from './alarm.ts';
+import { Beginning, type Told } from './beginning.ts';
 import type { Dialect, DialectName, DialectTable } from './dialects.ts';
+import type { Visit } from './gate.ts';
+import type { Source } from './guarded-house.ts';
 import type { Http } from './http.ts';
 import { type Log, logBug } from './log.ts';
+import { countMessages } from './message-count.ts';
 import { type Outbox, OutPort } from './outbox.ts';
-import type { Address, Port, Session } from './session.ts';
-import { SNIFF_MAX_BYTES, SNIFF_MAX_MS, SNIFF_SILENCE_MS, sniff, sniffSilent } from './sniff.ts';
+import type { ServerMetrics } from './server-metrics.ts';
+import type { Serving } from './serving.ts';
+import { type Address, isLoopback, type Port, type Session } from './session.ts';
 
 /** What is left unwritten this long after the end is given up ... */
 const END_MS = 5000;
@@ -25,10 +30,30 @@ export interface ConnectionContext {
   readonly outbox: Outbox;
   readonly alarms: Alarms;
   readonly dialects: DialectTable;
-  readonly http: Http;
+  readonly http: Pick<Http, 'take'>;
   readonly log: Log;
   readonly now: () => number;
   readonly connections: Set<Connection>;
+  readonly serving: Serving;
+  readonly metrics: ServerMetrics;
+  /** Takes a socket that began with a hello of TLS; undefined without a certificate. */
+  readonly unwrap:
+    | ((socket: Socket, hello: { id: string; visit: Visit; first: Uint8Array; own: Dialect | undefined }) => void)
+    | undefined;
+  /** Nobody is served in plain text, but on this machine. */
+  readonly requireTls: boolean;
+}
+
+/** How a connection came about. */
+export interface Way {
+  /** What it may ask for. */
+  readonly visit: Visit;
+  /** The only dialect that is spoken there. */
+  readonly own?: Dialect | undefined;
+  /** It has come out of TLS. */
+  readonly isEncrypted?: boolean;
+  /** TLS may come where only one dialect is spoken: it speaks once the peer has. */
+  readonly mayBeTls?: boolean;
 }
 
 /** What a connection must not do for ever: stay unknown, leave what waits for it, be ending. */
@@ -38,18 +63,20 @@ interface ParleySocket extends Socket {
   parley: Connection;
 }
 
-export class Connection extends OutPort implements Port, Sleeper {
+export class Connection extends OutPort implements Port, Sleeper, Source {
   readonly id: string;
   readonly local: Address;
   readonly remote: Address;
   readonly opened: number;
+  readonly isEncrypted: boolean;
+  readonly visit: Visit;
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
+  readonly #own: Dialect | undefined;
   #dialect: DialectName | undefined;
   #session: Session | undefined;
   /** What came before the dialect was known. */
-  #unknown: Uint8Array | undefined;
-  #unknownUntil = NEVER;
+  #beginning: Beginning | undefined;
   #limit: Limit | undefined;
   #limitAt = NEVER;
   /** Nothing is read while its own answers pile up ... */
@@ -61,8 +88,17 @@ export class Connection extends OutPort implements Port, Sleeper {
   #dropping = false;
   #ending = false;
   #readSinceEnd = 0;
+  /** It was too fast: nothing is read before that; 0 for nothing to wait for. */
+  #slowUntil = 0;
+  /** When silence ends it; nobody's who is in the house. */
+  #idleAt = NEVER;
 
-  constructor(context: ConnectionContext, id: string, socket: Socket, dialect?: Dialect) {
+  constructor(
+    context: ConnectionContext,
+    id: string,
+    socket: Socket,
+    { visit, own, isEncrypted = false, mayBeTls = false }: Way,
+  ) {
     super(context.outbox, socket);
     this.#context = context;
     this.#socket = socket;
@@ -70,11 +106,15 @@ export class Connection extends OutPort implements Port, Sleeper {
     this.local = { ip: plainIp(socket.localAddress), port: socket.localPort ?? 0 };
     this.remote = { ip: plainIp(socket.remoteAddress), port: socket.remotePort ?? 0 };
     this.opened = context.now();
+    this.isEncrypted = isEncrypted;
+    this.visit = visit;
+    this.#own = own;
     context.connections.add(this);
     (socket as ParleySocket).parley = this;
     socket.on('data', onData).on('end', onEnd).on('drain', onDrain).on('error', onError).on('close', onClose);
     context.log('debug', 'connected', { id, from: this.remote.ip, port: this.remote.port });
-    if (dialect) this.#become(dialect);
+    this.#watchIdle();
+    if (own && !mayBeTls) this.#guard(() => this.#become(own));
   }
 
   // --- Port: what the session asks for -------------------------------------------------------------------
@@ -129,19 +169,23 @@ export class Connection extends OutPort implements Port, Sleeper {
     if (this.#dropping || this.#ending) return;
     this.#dropping = true;
     // the flush that is under way must not meet what a farewell makes of the rooms
-    setImmediate(() => this.drop(`you read too slowly: ${waitingBytes} bytes were waiting for you`));
+    setImmediate(() => this.drop(`you read too slowly: ${waitingBytes} bytes were waiting for you`, 'slow'));
   }
 
   // --- Sleeper -------------------------------------------------------------------------------------------
 
   tick(now: number): void {
     if (now >= this.#limitAt) this.#limitReached();
+    else if (this.#slowUntil > 0) this.#goOnAt(now);
+    else if (now >= this.#idleAt) this.drop('you have said nothing for too long', 'idle');
     else this.#guard(() => this.#session?.tick(now));
   }
 
   deadline(): number {
-    const session = this.#ending ? NEVER : (this.#session?.deadline() ?? NEVER);
-    return Math.min(this.#limitAt, session);
+    if (this.#ending) return this.#limitAt;
+    // what has not come for not being read has not been silent
+    const next = this.#slowUntil || Math.min(this.#idleAt, this.#session?.deadline() ?? NEVER);
+    return Math.min(this.#limitAt, next);
   }
 
   // --- events of the socket ------------------------------------------------------------------------------
@@ -149,13 +193,14 @@ export class Connection extends OutPort implements Port, Sleeper {
   received(bytes: Uint8Array): void {
     if (this.#ending) return this.#readAfterEnd(bytes.length);
     this.#guard(() => (this.#session ? this.#pass(this.#session, bytes) : this.#sniff(bytes)));
+    this.#measure(bytes);
     this.#context.alarms.update(this);
   }
 
   halfClosed(): void {
     if (this.#ending) return;
     this.#guard(() => {
-      if (!this.#session && this.#unknown) this.#decide(sniff(this.#unknown, true) as DialectName);
+      if (!this.#session && this.#beginning) this.#heed(this.#beginning.end());
       if (this.#session) this.#session.ended(this.#context.now());
       else this.end();
     });
@@ -175,11 +220,30 @@ export class Connection extends OutPort implements Port, Sleeper {
     this.#context.log('debug', 'disconnected', { id: this.id, reason });
   }
 
+  // --- Source --------------------------------------------------------------------------------------------
+
+  get isDatagram(): boolean {
+    return false;
+  }
+
+  get isGone(): boolean {
+    return this.#ending;
+  }
+
+  hasEntered(): void {
+    this.#idleAt = NEVER;
+  }
+
+  expel(reason: string): void {
+    this.drop(reason, 'expelled');
+  }
+
   // --- for the listener ----------------------------------------------------------------------------------
 
   /** Ends it for a reason that the peer is told, if its dialect has words for one. */
-  drop(reason: string): void {
+  drop(reason: string, counted = 'dropped'): void {
     if (this.#ending) return;
+    this.#context.metrics.reject(counted);
     this.#context.log('info', 'dropped', { id: this.id, from: this.remote.ip, dialect: this.#dialect, reason });
     this.#guard(() => this.#session?.dropped(reason));
     this.#endFor(reason);
@@ -188,6 +252,14 @@ export class Connection extends OutPort implements Port, Sleeper {
   /** Everything has gone out; only the peer has not closed its side yet. */
   get isWritten(): boolean {
     return this.#socket.writableLength === 0;
+  }
+
+  get waitingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  get dialect(): DialectName | 'unknown' {
+    return this.#dialect ?? 'unknown';
   }
 
   /** Now, and without waiting for anything to be written. */
@@ -204,33 +276,61 @@ export class Connection extends OutPort implements Port, Sleeper {
   }
 
   #readOn(): void {
-    if (!this.#congested && !this.#sessionFull) this.#socket.resume();
+    if (!this.#congested && !this.#sessionFull && this.#slowUntil === 0) this.#socket.resume();
+  }
+
+  /** Who is too fast is read later, which costs nobody else; who goes on like that is told, and put out. */
+  #measure(bytes: Uint8Array): void {
+    if (this.visit.isTrusted || this.#ending) return;
+    const now = this.#context.now();
+    if (this.#idleAt !== NEVER) this.#watchIdle();
+    const wait = this.visit.read(countMessages(this.#dialect, bytes), bytes.length, now);
+    if (this.visit.isHopeless(now)) return this.drop('you send too much, too fast: come back and go slower', 'flood');
+    if (wait === 0) return;
+    this.#slowUntil = now + wait;
+    this.#socket.pause();
+  }
+
+  #goOnAt(now: number): void {
+    if (now < this.#slowUntil) return;
+    this.#slowUntil = 0;
+    if (!this.#ending) this.#readOn();
+  }
+
+  #watchIdle(): void {
+    if (!this.visit.isTrusted) this.#idleAt = this.#context.now() + this.visit.idleMs;
+    this.#context.alarms.update(this);
   }
 
   #sniff(bytes: Uint8Array): void {
-    const before = this.#unknown;
     const now = this.#context.now();
-    if (!before) this.#unknownUntil = now + SNIFF_MAX_MS;
-    this.#setLimit('unknown', Math.min(SNIFF_SILENCE_MS, this.#unknownUntil - now));
-    const all = new Uint8Array((before?.length ?? 0) + bytes.length);
-    if (before) all.set(before);
-    all.set(bytes, before?.length);
-    this.#unknown = all;
-    const found = sniff(all);
-    if (found !== 'more') this.#decide(found);
-    else if (all.length >= SNIFF_MAX_BYTES) this.#dropUnknown();
+    this.#beginning ??= new Beginning(this.#own !== undefined, now);
+    this.#setLimit('unknown', this.#beginning.patienceMs(now));
+    this.#heed(this.#beginning.push(bytes));
   }
 
-  #decide(found: DialectName): void {
-    const bytes = this.#unknown;
-    this.#unknown = undefined;
+  #heed(told: Told): void {
+    if (told === 'nothing') this.drop('no dialect could be told from what was sent', 'unknown');
+    else if (told !== 'more') this.#decide(told);
+  }
+
+  #decide(found: Exclude<Told, 'more' | 'nothing'>): void {
+    const bytes = this.#beginning?.bytes;
+    this.#beginning = undefined;
     this.#clearLimit();
-    this.#become(this.#context.dialects[found], bytes);
+    const { dialects, unwrap, requireTls } = this.#context;
+    if (found === 'tls' && bytes && unwrap && !this.isEncrypted) {
+      this.#release();
+      return unwrap(this.#socket, { id: this.id, visit: this.visit, first: bytes, own: this.#own });
+    }
+    if (requireTls && !this.isEncrypted && !isLoopback(this.remote.ip)) return this.drop('TLS is required', 'plain');
+    this.#become(found === 'own' ? (this.#own as Dialect) : dialects[found], bytes);
     if (bytes && this.#session) this.#pass(this.#session, bytes);
   }
 
   #become(dialect: Dialect, first?: Uint8Array): void {
     this.#dialect = dialect.name;
+    this.#context.metrics.connected(dialect.name, this.isEncrypted);
     if (dialect.name === 'http') return this.#handOver(first);
     if (dialect.open) {
       this.#session = dialect.open(this);
@@ -243,31 +343,32 @@ export class Connection extends OutPort implements Port, Sleeper {
 
   /** From here on the socket is node:http's. */
   #handOver(first: Uint8Array | undefined): void {
+    this.#release();
+    this.#context.http.take(this.#socket, first);
+  }
+
+  /** From here on the socket is somebody else's. */
+  #release(): void {
     const socket = this.#socket;
     socket.off('data', onData).off('end', onEnd).off('drain', onDrain).off('error', onError).off('close', onClose);
     socket.pause();
     this.closed('handed over');
-    this.#context.http.take(socket, first);
   }
 
   #limitReached(): void {
     if (this.#limit === 'unknown') return this.#guard(() => this.#silent());
     if (this.#limit !== 'stalled') return this.destroy();
     if (this.#socket.writableLength < this.#stalledAt) return this.#watchStall();
-    this.drop(`you have read nothing for ${UNREAD_MS / 1000} s`);
+    this.drop(`you have read nothing for ${UNREAD_MS / 1000} s`, 'stalled');
   }
 
   /** No byte for a while, and no dialect yet. */
   #silent(): void {
-    const found = this.#unknown ? sniffSilent(this.#unknown) : 'more';
     const now = this.#context.now();
-    if (found !== 'more') this.#decide(found);
-    else if (now >= this.#unknownUntil) this.#dropUnknown();
-    else this.#setLimit('unknown', this.#unknownUntil - now);
-  }
-
-  #dropUnknown(): void {
-    this.drop('no dialect could be told from what was sent');
+    const beginning = this.#beginning;
+    const told = beginning?.silent(now) ?? 'nothing';
+    if (beginning && told === 'more') this.#setLimit('unknown', beginning.leftMs(now));
+    else this.#heed(told);
   }
 
   #watchStall(): void {
@@ -307,10 +408,10 @@ export class Connection extends OutPort implements Port, Sleeper {
     }
   }
 
-  /** A bug in a session costs its own connection. */
+  /** A bug in a session costs its own connection. What follows is on its behalf. */
   #guard(work: () => void): void {
     try {
-      work();
+      this.#context.serving.run(this, work);
     } catch (error) {
       this.fail(error);
     }

@@ -30,10 +30,15 @@ export class ConsoleScreen {
     if (text !== '') this.#screen.print(text, 'plain');
   }
 
+  /** The log stands on this screen, too. */
+  get showsLog(): boolean {
+    return !this.#isOver && this.#isTerminal && process.stderr.isTTY === true;
+  }
+
   /** A line of the log; where that goes elsewhere than the screen, nothing is in its way. */
   log(line: string): void {
-    if (this.#isOver || !this.#isTerminal || !process.stderr.isTTY) process.stderr.write(`${line}\n`);
-    else this.#screen.print(line, 'aside');
+    if (this.showsLog) this.#screen.print(line, 'aside');
+    else process.stderr.write(`${line}\n`);
   }
 
   close(): void {

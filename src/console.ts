@@ -1,20 +1,32 @@
-// Layer 3. The operator's console, pure: a line in, text out. Whoever has the server's terminal is in the house as
-// `server`: what is said to all is a post in every room where somebody is, what is said to one is a whisper, so members
-// of every dialect hear it in their own form. Which screen that is on is not known here.
+// Layer 3. The operator's commands, pure: a line in, text out; from the server's terminal or the admin socket, which is
+// not known here. The operator is in the house as `server`: what is said to all is a post in every room where somebody
+// is, what is said to one is a whisper, so members of every dialect hear it in their own form.
 
+import { CommandError, Warden, type WardenOptions } from './console-warden.ts';
 import { HouseError } from './errors.ts';
 import type { Person } from './events.ts';
+import type { Log } from './log.ts';
 import { nameKey } from './names.ts';
 import { printable } from './printable.ts';
 import { Member, type Room, type Tongue } from './room.ts';
 import type { House } from './rooms.ts';
 
 const MAX_LISTED = 200;
+const LOGGED_CHARS = 200;
 
-export interface ConsoleOptions {
-  readonly house: House;
+export interface ConsoleOptions extends WardenOptions {
   /** Ends the service. */
   stop(reason: string): void;
+  /** Reads what the server was told in files again; says what. Throws an Error that can be shown. */
+  reload(): string;
+  readonly log: Log;
+}
+
+export interface Answer {
+  /** '' for nothing. */
+  readonly text: string;
+  /** It was not done. */
+  readonly hasFailed: boolean;
 }
 
 interface Command {
@@ -28,7 +40,19 @@ interface Command {
 /** A new command is a row here. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   peers: { usage: 'peers', about: 'who is in which room', run: (on) => on.peers() },
+  who: { usage: 'who [NAME]', about: 'everybody, with where from', run: (on, rest) => listed(on.warden.who(rest)) },
   rooms: { usage: 'rooms', about: 'the rooms, those with people first', run: (on) => on.rooms() },
+  say: { usage: 'say TEXT', about: 'to everybody in every room', run: (on, rest) => on.sayToAll(rest) },
+  kick: { usage: 'kick NAME', about: 'out with that one', run: (on, rest) => on.warden.kick(rest, on.operator) },
+  ban: {
+    usage: 'ban NAME|ADDRESS [MINUTES]',
+    about: 'not to come in; NETWORK/BITS too',
+    run: (on, rest) => on.warden.ban(rest, on.operator),
+  },
+  unban: { usage: 'unban NAME|ADDRESS', about: 'may come in again', run: (on, rest) => on.warden.unban(rest) },
+  bans: { usage: 'bans', about: 'who is banned', run: (on) => listed(on.warden.bans()) },
+  limits: { usage: 'limits', about: 'the limits, and what is in use', run: (on) => listed(on.warden.limits()) },
+  reload: { usage: 'reload', about: 'read limits and certificates again', run: (on) => on.reload() },
   help: { usage: 'help', about: 'this text', run: () => help() },
   exit: { usage: 'exit, quit, kill', about: 'tell everybody and end the server', run: (on) => on.end() },
 };
@@ -52,23 +76,36 @@ const TONGUE: Tongue = {
 export class Console {
   readonly prompt = '> ';
   readonly #house: House;
-  readonly #stop: (reason: string) => void;
-  readonly #operator = new Member({ id: 'operator', name: 'server', nick: 'server', dialect: 'operator' }, TONGUE);
+  readonly #options: ConsoleOptions;
+  readonly warden: Warden;
+  readonly operator = new Member({ id: 'operator', name: 'server', nick: 'server', dialect: 'operator' }, TONGUE);
 
-  constructor({ house, stop }: ConsoleOptions) {
-    this.#house = house;
-    this.#stop = stop;
+  constructor(options: ConsoleOptions) {
+    this.#house = options.house;
+    this.#options = options;
+    this.warden = new Warden(options);
   }
 
   /** What a typed line is answered; '' for nothing. */
   line(typed: string): string {
+    return this.answer(typed, 'console').text;
+  }
+
+  /** All that is asked is logged. `by`: where it was typed. */
+  answer(typed: string, by: string): Answer {
     const text = typed.trim();
-    if (text === '') return '';
+    if (text === '') return { text: '', hasFailed: false };
+    const answer = this.#answer(text);
+    this.#options.log('info', 'operator', { by, command: logged(text), failed: answer.hasFailed });
+    return { ...answer, text: printable(answer.text) };
+  }
+
+  #answer(text: string): Answer {
     try {
-      return printable(text.startsWith('@') ? this.#say(text) : this.#command(text));
+      return { text: text.startsWith('@') ? this.#say(text) : this.#command(text), hasFailed: false };
     } catch (error) {
-      if (!(error instanceof HouseError)) throw error;
-      return printable(error.message);
+      if (!(error instanceof HouseError || error instanceof CommandError)) throw error;
+      return { text: error.message, hasFailed: true };
     }
   }
 
@@ -83,6 +120,9 @@ export class Console {
       const names = ['all', 'server', ...[...this.#people().keys()].map(({ name }) => name)];
       return names.map((name) => `@${name}|`).filter((one) => one.toLowerCase().startsWith(line.toLowerCase()));
     }
+    const [, before = '', begun] = /^((?:kick|ban|unban|who)\s+)(.*)$/s.exec(line) ?? [];
+    if (begun !== undefined)
+      return this.warden.names().flatMap((name) => (startsLike(name, begun) ? before + name : []));
     return [...Object.keys(COMMANDS), ...Object.keys(OTHER_WORDS)].filter((word) => word.startsWith(line)).sort();
   }
 
@@ -101,8 +141,16 @@ export class Console {
   }
 
   end(): string {
-    this.#stop('told so at the console');
+    this.#options.stop('told so by the operator');
     return '';
+  }
+
+  reload(): string {
+    try {
+      return this.#options.reload();
+    } catch (error) {
+      throw new CommandError((error as Error).message);
+    }
   }
 
   #command(text: string): string {
@@ -110,19 +158,20 @@ export class Console {
     const word = typed.toLowerCase();
     const name = Object.hasOwn(OTHER_WORDS, word) ? OTHER_WORDS[word] : word;
     const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    return command ? command.run(this, rest) : `there is no command ${typed}: type help`;
+    if (!command) throw new CommandError(`there is no command ${typed}: type help`);
+    return command.run(this, rest.trim());
   }
 
   // --- what is said --------------------------------------------------------------------------------------
 
   #say(message: string): string {
     const bar = message.indexOf('|');
-    if (bar < 0) return 'what is to be said? for example: @all|good morning';
+    if (bar < 0) throw new CommandError('what is to be said? for example: @all|good morning');
     const to = message.slice(1, bar).trim();
     const text = message.slice(bar + 1);
     switch (nameKey(to)) {
       case 'all':
-        return this.#sayToAll(text);
+        return this.sayToAll(text);
       case 'server':
         return isEnd(text) ? this.end() : `server: ${text}`;
       default:
@@ -130,19 +179,20 @@ export class Console {
     }
   }
 
-  #sayToAll(text: string): string {
+  sayToAll(text: string): string {
     const rooms = [...this.#house.activeRooms];
-    if (rooms.length === 0) return 'nobody is in a room';
+    if (text === '') throw new CommandError('what is to be said?');
+    if (rooms.length === 0) throw new CommandError('nobody is in a room');
     for (const room of rooms) this.#post(room, text);
     return '';
   }
 
   /** It is in the room for that moment, and nobody sees it come or go. */
   #post(room: Room, text: string): void {
-    const { rooms } = this.#operator;
+    const { rooms } = this.operator;
     rooms.set(room.key, room);
     try {
-      this.#house.say(this.#operator, room, text);
+      this.#house.say(this.operator, room, text);
     } finally {
       rooms.delete(room.key);
     }
@@ -152,9 +202,10 @@ export class Console {
     const key = nameKey(name);
     for (const person of this.#people().keys()) {
       if (nameKey(person.name) !== key) continue;
-      return this.#house.whisper(this.#operator, person, text) ? '' : `${person.name} can't be told anything alone`;
+      if (this.#house.whisper(this.operator, person, text)) return '';
+      throw new CommandError(`${person.name} can't be told anything alone`);
     }
-    return `nobody called ${name} is in a room`;
+    throw new CommandError(`nobody called ${name} is in a room`);
   }
 
   /** Everybody who is in a room, in the order of the rooms. */
@@ -176,6 +227,16 @@ function help(): string {
   const rows = [...commands, ...SAID];
   const width = Math.max(...rows.map(([usage]) => usage.length));
   return rows.map(([usage, about]) => `${usage.padEnd(width)}  ${about}`).join('\n');
+}
+
+/** What is said to one alone is nobody else's. */
+function logged(text: string): string {
+  const [whisper] = /^@(?!\s*(?:all|server)\s*\|)[^|]*\|/i.exec(text) ?? [];
+  return whisper === undefined ? text.slice(0, LOGGED_CHARS) : `${whisper.slice(0, LOGGED_CHARS)}…`;
+}
+
+function startsLike(name: string, begun: string): boolean {
+  return name.toLowerCase().startsWith(begun.toLowerCase());
 }
 
 function isEnd(text: string): boolean {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** `PRLY`: tells our files from other SQLite files. */
-const APPLICATION_ID = 0x50524c59;
+export const APPLICATION_ID = 0x50524c59;
 
 /** Statements that lead from version i to i + 1. Never edited once released, only added to. */
 export const MIGRATIONS: readonly string[] = [
@@ -67,6 +67,14 @@ export const MIGRATIONS: readonly string[] = [
      at INTEGER NOT NULL
    ) STRICT;
    CREATE INDEX mail_by_owner ON mail (owner, id);`,
+  `CREATE TABLE bans (
+     kind TEXT NOT NULL,
+     key TEXT NOT NULL,
+     shown TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     until INTEGER,
+     PRIMARY KEY (kind, key)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Opens the file, or makes it; throws an Error whose message can be shown to the operator. */

@@ -2,6 +2,7 @@
 // worker thread, and in tests directly. Each change is one transaction: all of it is kept, or nothing.
 
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import type { StoredBan } from './bans.ts';
 import { MIGRATIONS, migrate, openFile } from './database-file.ts';
 import { HouseError } from './errors.ts';
 import { type Contact, type ContactChange, type Mail, MailTables, type NewMail } from './mail-tables.ts';
@@ -228,6 +229,18 @@ export class Database {
     this.#mail.drop(owner, upTo);
   }
 
+  bans(): StoredBan[] {
+    return this.#db.prepare('SELECT * FROM bans ORDER BY at').all().map(banOf);
+  }
+
+  putBan({ kind, key, shown, at, until }: StoredBan): void {
+    this.#sql.putBan.run(kind, key, shown, Math.floor(at), until === undefined ? null : Math.floor(until));
+  }
+
+  dropBan(kind: StoredBan['kind'], key: string): void {
+    this.#sql.dropBan.run(kind, key);
+  }
+
   /** Of what `index` has seen: the newest posts that have all the words, the last of which may go on; oldest first. */
   search(text: string, { limit, account, room }: SearchOptions): FoundRow[] {
     const match = matchOf(text);
@@ -360,6 +373,8 @@ function statements(db: DatabaseSync) {
     addAccount: change('INSERT INTO accounts (key, name, hash, made) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'),
     setHash: change('UPDATE accounts SET hash = ? WHERE key = ?'),
     account: db.prepare('SELECT * FROM accounts WHERE key = ?'),
+    putBan: change('INSERT OR REPLACE INTO bans (kind, key, shown, at, until) VALUES (?, ?, ?, ?, ?)'),
+    dropBan: change('DELETE FROM bans WHERE kind = ? AND key = ?'),
     found: db.prepare(
       `SELECT posts.*, rooms.key AS roomKey, rooms.name AS roomName
          FROM posts CROSS JOIN rooms ON rooms.id = posts.room
@@ -377,6 +392,16 @@ function postOf(row: Row): PostRow {
     dialect: String(row.dialect),
     text: String(row.text),
     ...(stamp !== undefined && { stamp }),
+  };
+}
+
+function banOf(row: Row): StoredBan {
+  return {
+    kind: row.kind === 'network' ? 'network' : 'name',
+    key: String(row.key),
+    shown: String(row.shown),
+    at: Number(row.at),
+    until: row.until === null ? undefined : Number(row.until),
   };
 }
 

@@ -41,6 +41,8 @@ export interface Question {
 
 export interface PeerOptions {
   transmit(bytes: Uint8Array): void;
+  /** What goes out next was sent before. */
+  repeated?(): void;
   /** The table as it is now. */
   table(): Uint8Array;
   /** That it is registered, with the table; or with its own row alone. */
@@ -305,7 +307,7 @@ export class DatagramPeer implements Sleeper {
       const [question] = lane.questions;
       if (!question || now < lane.at) return undefined;
       if (lane.asked < question.tries) {
-        lane.asked++;
+        if (lane.asked++ > 0) this.#options.repeated?.();
         lane.at = now + question.everyMs;
         return question.bytes;
       }

@@ -248,6 +248,7 @@ export class Datagram {
   #add(contact: Contact, port: DatagramPort): Client {
     const options = {
       transmit: (bytes: Uint8Array) => port.send(bytes, { ip: client.contact.ip, port: client.contact.port }),
+      repeated: () => port.repeated?.(),
       table: () => this.table.encode(client, 'table_update'),
       confirmation: (isShort: boolean) =>
         isShort ? encodeDatagram({ kind: 'conf_reg', table: [client.row] }) : this.table.encode(client, 'conf_reg'),

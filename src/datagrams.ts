@@ -5,6 +5,7 @@ import net from 'node:net';
 import { setTimeout } from 'node:timers';
 import { localIpFor, peerIp } from './addresses.ts';
 import { type Log, logBug } from './log.ts';
+import type { ServerMetrics } from './server-metrics.ts';
 import type { Address, DatagramPort, Ignored, Mailboxes } from './session.ts';
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
@@ -17,22 +18,32 @@ export class DatagramSocket implements DatagramPort {
   readonly #isV6: boolean;
   readonly #host: string;
   readonly #log: Log;
-  readonly #ignored = { broken: 0, forged: 0 };
+  readonly #metrics: ServerMetrics;
+  readonly #ignored = { broken: 0, forged: 0, plain: 0 };
   /** Handed to the system and not sent yet. */
   #waitingBytes = 0;
   #closed = false;
   #onWake: () => void = () => {};
+  #mayAnswer: (to: Address, bytes: number) => boolean = () => true;
 
-  private constructor(socket: dgram.Socket, port: number, host: string, isV6: boolean, log: Log) {
+  private constructor(
+    socket: dgram.Socket,
+    port: number,
+    host: string,
+    isV6: boolean,
+    log: Log,
+    metrics: ServerMetrics,
+  ) {
     this.#socket = socket;
     this.number = port;
     this.#host = host;
     this.#isV6 = isV6;
     this.#log = log;
+    this.#metrics = metrics;
   }
 
   /** `host` '' is every address, of both families where the system has both. */
-  static async bind(port: number, host: string, log: Log): Promise<DatagramSocket> {
+  static async bind(port: number, host: string, log: Log, metrics: ServerMetrics): Promise<DatagramSocket> {
     const isV6 = host === '' ? localIpFor('::1') === '::1' : net.isIPv6(host);
     const socket = dgram.createSocket({ type: isV6 ? 'udp6' : 'udp4' });
     await new Promise<void>((resolve, reject) => {
@@ -44,7 +55,7 @@ export class DatagramSocket implements DatagramPort {
     });
     socket.removeAllListeners('error').on('error', ({ message }) => log('warn', 'datagram socket', { error: message }));
     growBuffers(socket);
-    return new DatagramSocket(socket, socket.address().port, host, isV6, log);
+    return new DatagramSocket(socket, socket.address().port, host, isV6, log, metrics);
   }
 
   onDatagram(receive: (bytes: Uint8Array, from: Address) => void): void {
@@ -61,6 +72,11 @@ export class DatagramSocket implements DatagramPort {
     this.#onWake = wake;
   }
 
+  /** Whether so much may go to an address: it may be somebody else's, at whom this is aimed. */
+  guard(mayAnswer: (to: Address, bytes: number) => boolean): void {
+    this.#mayAnswer = mayAnswer;
+  }
+
   wake(): void {
     this.#onWake();
   }
@@ -72,6 +88,7 @@ export class DatagramSocket implements DatagramPort {
 
   send(bytes: Uint8Array, to: Address): void {
     if (this.#closed || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
+    if (!this.#mayAnswer(to, bytes.length)) return this.refused('answer', to);
     this.#waitingBytes += bytes.length;
     const ip = this.#isV6 && net.isIPv4(to.ip) ? `::ffff:${to.ip}` : to.ip;
     this.#socket.send(bytes, to.port, ip, () => {
@@ -82,7 +99,18 @@ export class DatagramSocket implements DatagramPort {
 
   ignored(why: Ignored, from: Address): void {
     this.#ignored[why]++;
+    this.#metrics.reject(`datagram-${why}`);
     this.#log('info', 'datagram ignored', { why, from: from.ip, count: this.#ignored[why] });
+  }
+
+  /** By the limits. */
+  refused(why: string, from: Address): void {
+    this.#metrics.reject('datagram-limit');
+    this.#log('info', 'datagram refused', { why, from: from.ip });
+  }
+
+  repeated(): void {
+    this.#metrics.repeated();
   }
 
   fail(error: unknown): void {
@@ -100,10 +128,10 @@ export class DatagramSocket implements DatagramPort {
 }
 
 /** Ports of one's own, at the address of the others. */
-export function mailboxes(host: string, log: Log): Mailboxes {
+export function mailboxes(host: string, log: Log, metrics: ServerMetrics): Mailboxes {
   return {
     async open(receive) {
-      const socket = await DatagramSocket.bind(0, host, log);
+      const socket = await DatagramSocket.bind(0, host, log, metrics);
       socket.onDatagram(receive);
       return {
         port: socket.number,

@@ -17,8 +17,8 @@ export interface DoorOptions {
   readonly socket: net.ServerOpts;
   readonly alarms: Alarms;
   readonly now: () => number;
-  /** Whoever came through is a connection with this session. */
-  enter(socket: net.Socket, open: (port: Port) => Session): void;
+  /** Whoever came through is a connection with this session; or, if it can't be one, `unused` is called. */
+  enter(socket: net.Socket, open: (port: Port) => Session, unused: () => void, isEncrypted: boolean): void;
 }
 
 export class DoorKeeper implements Doors {
@@ -30,7 +30,7 @@ export class DoorKeeper implements Doors {
     this.#options = options;
   }
 
-  async open(ip: string, open: (port: Port) => Session, unused: () => void): Promise<number> {
+  async open(ip: string, open: (port: Port) => Session, unused: () => void, isEncrypted = false): Promise<number> {
     const { host, socket, alarms, now, enter } = this.#options;
     const forWhom = networkOf(ip);
     const those = this.#openFor.get(forWhom) ?? 0;
@@ -45,7 +45,7 @@ export class DoorKeeper implements Doors {
       const left = (this.#openFor.get(forWhom) ?? 1) - 1;
       if (left > 0) this.#openFor.set(forWhom, left);
       else this.#openFor.delete(forWhom);
-      if (used) enter(used, open);
+      if (used) enter(used, open, unused, isEncrypted);
       else unused();
     });
     this.#open.add(door);

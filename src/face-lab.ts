@@ -2,13 +2,14 @@
 
 import dgram from 'node:dgram';
 import { lookup } from 'node:dns/promises';
-import net from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { localIpFor } from './addresses.ts';
-import { type CommandLine, type Given, wholeNumber } from './arguments.ts';
+import { type CommandLine, type Given, UsageError, wholeNumber } from './arguments.ts';
 import { type ClientRequest, LabFace } from './client-lab.ts';
 import { LabUdpLink } from './client-lab-udp.ts';
 import { type Exit, Player } from './player.ts';
+import { dial, explainTls, type Server } from './tls-client.ts';
+import { readTls, TLS_OPTIONS } from './tls-options.ts';
 import { encodeRequest, LabReplyDecoder } from './wire-lab.ts';
 
 /** A reply that lacks its last newline is complete after this much silence. */
@@ -28,20 +29,18 @@ export const LAB_LINE: CommandLine = {
     { flag: '--name <name>', help: 'Your name in the rooms you enter', shownDefault: 'your user name' },
     { flag: '--room <room>', help: 'Enter this room at once' },
     { flag: '--udp', help: 'Over UDP, each request repeated until it is answered' },
+    ...TLS_OPTIONS,
   ],
   examples: ['parley-client lab', 'parley-client lab 10.0.0.5 5000 --name ann --room main'],
 };
-
-interface Server {
-  readonly host: string;
-  readonly port: number;
-}
 
 export function openLab(given: Given, userName: string, exit: Exit): void {
   const server = {
     host: given.words[0] ?? HOST,
     port: wholeNumber('PORT', given.words[1] ?? PORT, 1, 65_535),
+    tls: readTls(given),
   };
+  if (server.tls && given.has('udp')) throw new UsageError('--tls: there is none over UDP');
   const name = given.one('name') ?? userName;
   const start = (face: LabFace, player: Player<ClientRequest>): void => {
     const room = given.one('room');
@@ -56,7 +55,6 @@ type Start = (face: LabFace, player: Player<ClientRequest>) => void;
 function openTcp(server: Server, name: string, start: Start, exit: Exit): void {
   const decoder = new LabReplyDecoder();
   const face = new LabFace(name, { ip: '0', port: '0' });
-  const socket = net.connect({ ...server, noDelay: true });
   let player: Player<ClientRequest> | undefined;
   let lull: ReturnType<typeof setTimeout> | undefined;
 
@@ -67,7 +65,7 @@ function openTcp(server: Server, name: string, start: Start, exit: Exit): void {
       player?.play(face.closed(`this is not a lab server: ${(error as Error).message}`));
     }
   };
-  socket.on('connect', () => {
+  const socket = dial(server, {}, () => {
     const wire = { server: nameOf(server), send: (request: ClientRequest) => socket.write(encodeRequest(request)) };
     player = new Player(face, wire, exit);
     start(face, player);
@@ -151,9 +149,12 @@ function nameOf({ host, port }: Server): string {
   return `${host} port ${port}`;
 }
 
-function explain(server: Server, { code, message }: Partial<NodeJS.ErrnoException>): string {
+function explain(server: Server, error: Partial<NodeJS.ErrnoException>): string {
+  const { code, message } = error;
   if (code === 'ECONNREFUSED') return `no server answers on ${nameOf(server)}`;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `there is no host ${server.host}`;
   if (code === 'ECONNRESET' || code === 'EPIPE') return 'the server has closed the connection';
+  const trouble = explainTls(error);
+  if (trouble !== undefined) return trouble;
   return `can't reach ${nameOf(server)}: ${message}`;
 }

@@ -3,12 +3,14 @@
 // in the place of that one, and a multicast group that brings the chats.
 
 import dgram from 'node:dgram';
-import net from 'node:net';
+import type { Socket } from 'node:net';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { type CommandLine, type Given, wholeNumber } from './arguments.ts';
 import { type ClientRequest, type Door, LobbyFace } from './client-lobby.ts';
 import { ProtocolError } from './errors.ts';
 import { type Exit, Player } from './player.ts';
+import { dial, explainTls, type Server } from './tls-client.ts';
+import { readTls, TLS_OPTIONS } from './tls-options.ts';
 import { chatTime, encodeRequest, type LobbyReply, LobbyReplyDecoder, readDatagram } from './wire-lobby.ts';
 
 /** One's own chat is back by then, or will not come. */
@@ -28,20 +30,15 @@ export const LOBBY_LINE: CommandLine = {
     { word: 'host', help: 'Where the server is', shownDefault: HOST },
     { word: 'port', help: 'Its port', shownDefault: PORT },
   ],
-  options: [],
+  options: [...TLS_OPTIONS],
   examples: ['parley-client lobby', 'parley-client lobby 10.0.0.5 5000'],
 };
-
-interface Server {
-  readonly host: string;
-  readonly port: number;
-}
 
 type Request = Parameters<typeof encodeRequest>[0];
 
 export function openLobby(given: Given, _userName: string, exit: Exit): void {
   const [host = HOST, port = PORT] = given.words;
-  new LobbyClient({ host, port: wholeNumber('PORT', port, 1, 65_535) }, exit);
+  new LobbyClient({ host, port: wholeNumber('PORT', port, 1, 65_535), tls: readTls(given) }, exit);
 }
 
 class LobbyClient {
@@ -125,7 +122,8 @@ class LobbyClient {
 
   /** At the address where the lobby was found: a door is for one address, and `localhost` has two. */
   #enter(door: Door): void {
-    const address = { host: this.#lobby.address ?? this.#server.host, port: door.port };
+    const { host, tls } = this.#server;
+    const address = { host: this.#lobby.address ?? host, name: host, port: door.port, tls };
     if (door.viaTcp) return this.#openRoom(address);
     this.#lobby.close();
     // first the group: what is said before the room's connection is there is not missed
@@ -182,7 +180,7 @@ interface LinkEvents {
 
 /** One connection. Each frame is one write: a classic server takes none that comes in parts. */
 class Link {
-  readonly #socket: net.Socket;
+  readonly #socket: Socket;
   readonly #events: LinkEvents;
   readonly #decoder = new LobbyReplyDecoder();
   isClosed = false;
@@ -190,11 +188,10 @@ class Link {
 
   constructor(server: Server, events: LinkEvents) {
     this.#events = events;
-    const socket = net.connect({ ...server, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
-    this.#socket = socket;
-    socket.on('connect', () => {
+    const socket = dial(server, { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, () => {
       if (!this.isClosed) events.opened?.();
     });
+    this.#socket = socket;
     socket.on('data', (bytes: Uint8Array) => this.#read(bytes));
     socket.on('error', (error) => {
       this.#error = error;
@@ -246,5 +243,7 @@ function explain(server: Server, error: NodeJS.ErrnoException): string | undefin
   if (code === 'ECONNREFUSED') return `no server answers on ${nameOf(server)}`;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `there is no host ${server.host}`;
   if (code === 'ECONNRESET' || code === 'EPIPE') return undefined;
+  const trouble = explainTls(error);
+  if (trouble !== undefined) return trouble;
   return `can't reach ${nameOf(server)}: ${message}`;
 }

@@ -12,6 +12,8 @@ import { PartLocks } from './part-locks.ts';
 import { type Exit, Player } from './player.ts';
 import { Sharer } from './sharer.ts';
 import { Shelf } from './shelf.ts';
+import { explainTls, type Server } from './tls-client.ts';
+import { readTls, TLS_OPTIONS } from './tls-options.ts';
 import type { MenuReply } from './wire-menu.ts';
 
 const HOST = 'localhost';
@@ -31,13 +33,14 @@ export const MENU_LINE: CommandLine = {
     { flag: '--host <host>', help: 'Where the server is', shownDefault: HOST },
     { flag: '--dir <directory>', help: 'What you share, and where files arrive', shownDefault: 'the current one' },
     { flag: '--p2p', help: 'Fetch straight from the owner where that is possible' },
+    ...TLS_OPTIONS,
   ],
   examples: ['parley-client -l 6002 -p 6001', 'parley-client -l 0 -p 6001 --host 10.0.0.5 --dir ~/share'],
 };
 
 interface MenuClientOptions {
   readonly listen: number;
-  readonly server: { readonly host: string; readonly port: number };
+  readonly server: Server;
   readonly directory: string;
   readonly direct: boolean;
 }
@@ -52,9 +55,11 @@ function readOptions(given: Given): MenuClientOptions {
   const directory = given.one('dir') ?? '.';
   const stat = fs.statSync(directory, { throwIfNoEntry: false });
   if (!stat?.isDirectory()) throw new UsageError(`--dir ${directory}: there is no such directory`);
+  const tls = readTls(given);
+  if (tls && given.has('p2p')) throw new UsageError('--p2p: there is no TLS between members');
   return {
     listen: port('-l', given.one('listen-port'), 0),
-    server: { host: given.one('host') ?? HOST, port: port('-p', given.one('port'), 1) },
+    server: { host: given.one('host') ?? HOST, port: port('-p', given.one('port'), 1), tls },
     directory,
     direct: given.has('p2p'),
   };
@@ -185,9 +190,12 @@ function explainListen(listen: number, error: NodeJS.ErrnoException): string {
   return `can't listen on port ${listen}: ${error.message}`;
 }
 
-function explain({ host, port }: { host: string; port: number }, { code, message }: NodeJS.ErrnoException): string {
+function explain({ host, port }: Server, error: NodeJS.ErrnoException): string {
+  const { code, message } = error;
   if (code === 'ECONNREFUSED') return `no server answers on ${host} port ${port}`;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `there is no host ${host}`;
+  const trouble = explainTls(error);
+  if (trouble !== undefined) return trouble;
   if (code === undefined) return message;
   return `can't reach ${host} port ${port}: ${message}`;
 }

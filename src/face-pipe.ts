@@ -12,6 +12,8 @@ import { Folder } from './pipe-folder.ts';
 import { type Connection, connect, findServer, PipeLink, type Server } from './pipe-link.ts';
 import { PipeTransfers } from './pipe-transfers.ts';
 import { type Exit, Player } from './player.ts';
+import { explainTls, type TlsTrust } from './tls-client.ts';
+import { readTls, TLS_OPTIONS } from './tls-options.ts';
 
 const HOST = 'localhost';
 /** Where servers listen unless told. */
@@ -54,6 +56,7 @@ export const PIPE_LINE: CommandLine = {
     { flag: '--timeout <seconds>', help: 'Silence that ends a transfer' },
     { flag: '--direct-only', help: 'Files never go through the server' },
     { flag: '--relay-only', help: 'Files always go through the server' },
+    ...TLS_OPTIONS,
   ],
   examples: ['parley-client pipe', 'parley-client pipe --ip 10.0.0.5 --port 50000 --dir ~/share -p 4'],
 };
@@ -61,6 +64,7 @@ export const PIPE_LINE: CommandLine = {
 interface PipeClientOptions {
   readonly host: string;
   readonly port: number | undefined;
+  readonly tls: TlsTrust | undefined;
   readonly isSharing: boolean;
   readonly parallel: number;
   readonly transfers: Omit<TransferOptions, 'ip'>;
@@ -78,17 +82,21 @@ export function openPipe(given: Given, _userName: string, exit: Exit): void {
   );
 }
 
-function find({ host, port }: PipeClientOptions): Promise<Connection | undefined> {
-  return port === undefined ? findServer(host, FIRST_PORT, LAST_PORT) : connect({ host, port });
+function find({ host, port, tls }: PipeClientOptions): Promise<Connection | undefined> {
+  return port === undefined ? findServer(host, FIRST_PORT, LAST_PORT) : connect({ host, port, tls });
 }
 
 // --- options ---------------------------------------------------------------------------------------------------
 
 export function readOptions(given: Given): PipeClientOptions {
   const host = readHost(given.one('ip') ?? HOST);
+  const port = optionalNumber(given, 'port', 1, 65_535);
+  const tls = readTls(given);
+  if (tls && port === undefined) throw new UsageError('--tls: needs --port, the port that all protocols share');
   return {
     host,
-    port: optionalNumber(given, 'port', 1, 65_535),
+    port,
+    tls,
     isSharing: (optionalNumber(given, 'share', 0, 1) ?? 1) === 1,
     parallel: wholeNumber('--parallel', given.one('parallel') ?? PARALLEL, 1, MAX_PARALLEL),
     transfers: {
@@ -97,7 +105,7 @@ export function readOptions(given: Given): PipeClientOptions {
       trouble: readTrouble(given),
       trace: readFileName(given, 'trace'),
       timeoutMs: readTimeout(given),
-      way: readWay(given),
+      way: readWay(given, tls !== undefined),
     },
   };
 }
@@ -141,11 +149,12 @@ function readTimeout(given: Given): number | undefined {
   return seconds === undefined ? undefined : seconds * 1000;
 }
 
-function readWay(given: Given): TransferOptions['way'] {
+/** Between members there is no TLS. */
+function readWay(given: Given, isEncrypted: boolean): TransferOptions['way'] {
   const [direct, relay] = [given.has('direct-only'), given.has('relay-only')];
   if (direct && relay) throw new UsageError('--direct-only and --relay-only: give one');
   if (direct) return 'direct';
-  return relay ? 'relay' : 'any';
+  return relay || isEncrypted ? 'relay' : 'any';
 }
 
 function optionalNumber(given: Given, option: string, least: number, most: number): number | undefined {
@@ -195,13 +204,14 @@ class PipeClient {
     });
   }
 
-  #openTransfers({ transfers, host }: PipeClientOptions): PipeTransfers {
+  #openTransfers({ transfers, host, tls }: PipeClientOptions): PipeTransfers {
     const face = this.#face;
     const play = (actions: Action[]) => this.#play(actions);
     return new PipeTransfers(
       { ...transfers, ip: this.#link.ip },
       {
         host,
+        tls,
         answer: (answer) => this.#link.answer(answer),
         shares: (file) => face.shares(file),
         onBug: (error) => this.#exit(1, error instanceof Error ? error.stack : String(error)),
@@ -300,7 +310,10 @@ class PipeClient {
 }
 
 /** Undefined where there is no more to say than that the connection is gone. */
-function explain({ host, port }: Server, { code, message }: NodeJS.ErrnoException): string | undefined {
+function explain({ host, port }: Server, error: NodeJS.ErrnoException): string | undefined {
+  const { code, message } = error;
+  const trouble = explainTls(error);
+  if (trouble !== undefined) return trouble;
   if (code === 'ECONNREFUSED') return `no server answers on ${host} port ${port}`;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `there is no host ${host}`;
   if (code === 'ECONNRESET' || code === 'EPIPE') return undefined;

@@ -21,6 +21,7 @@ import { codeOf, STALL_MS } from './offers.ts';
 import { printable } from './printable.ts';
 import { Progress } from './progress.ts';
 import { StallWatch } from './stall.ts';
+import { requestOptions, type Server } from './tls-client.ts';
 
 /** After the first try; the waits between them double. */
 const RETRIES = 5;
@@ -42,7 +43,7 @@ export interface FetcherOptions {
   readonly disk: Disk;
   readonly directory: string;
   readonly locks: Locks;
-  readonly server: { readonly host: string; readonly port: number };
+  readonly server: Server;
   /** Under what a file is to be here; as it is there unless told. */
   nameFor?(file: string): Promise<string>;
   /** Ask owners directly where they can be reached. */
@@ -295,11 +296,10 @@ class Transfer {
   async #ask(method: 'GET' | 'HEAD', headers: OutgoingHttpHeaders): Promise<IncomingMessage> {
     const { server, token } = this.#options;
     const request = http.request({
-      ...server,
+      ...requestOptions(server),
       method,
       path: filePath(this.#owner, this.#file),
       headers: { ...headers, Authorization: `Bearer ${await token()}` },
-      agent: false,
     });
     const watch = new Patience(() => request.destroy());
     // the owner is still reading

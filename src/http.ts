@@ -8,7 +8,9 @@ import { HouseError } from './errors.ts';
 import type { FileOwner, Files } from './files.ts';
 import { pathParts } from './http-files.ts';
 import { type Log, logBug } from './log.ts';
+import { OperatorPages } from './operator-pages.ts';
 import { answerLine, Relay, type RelayContext, refuse, type Source, Turns } from './relay.ts';
+import type { ServerMetrics } from './server-metrics.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_MS = 10_000;
@@ -18,20 +20,30 @@ const TICK_MS = 1000;
 export interface HttpOptions {
   readonly files: Files;
   readonly log: Log;
+  readonly metrics: ServerMetrics;
+  /** Opens what operators read to other machines. */
+  readonly metricsToken: string | undefined;
 }
 
 export class Http {
   readonly #files: Files;
   readonly #log: Log;
+  readonly #metrics: ServerMetrics;
+  readonly #pages: OperatorPages;
   readonly #relays = new Set<Relay>();
   readonly #awaited = new Map<string, (source: Source) => void>();
   readonly #sockets = new Set<Socket>();
+  /** Of relays that have ended. */
+  #relayedBytes = 0;
   #server: Server | undefined;
   #ticking: ReturnType<typeof setInterval> | undefined;
 
-  constructor({ files, log }: HttpOptions) {
+  constructor({ files, log, metrics, metricsToken }: HttpOptions) {
     this.#files = files;
     this.#log = log;
+    this.#metrics = metrics;
+    this.#pages = new OperatorPages(metrics, metricsToken);
+    metrics.readTransferred(() => [...this.#relays].reduce((sum, relay) => sum + bytesOf(relay), this.#relayedBytes));
   }
 
   /** The socket speaks HTTP, beginning with these bytes. */
@@ -41,6 +53,10 @@ export class Http {
     if (first) socket.unshift(first);
     this.#open().emit('connection', socket);
     socket.resume();
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
   }
 
   /** Whoever fetches is cut, and resumes with the next server. */
@@ -89,7 +105,8 @@ export class Http {
     } else if (root === 'relay' && parts.length === 2) {
       if (request.method === 'PUT') this.#takeFile(request, response, first);
       else answerLine(response, 405, 'only PUT here', { Allow: 'PUT' });
-    } else refuse(response, new HouseError('no-such-file', 'there is nothing here'));
+    } else if (OperatorPages.has(parts)) this.#pages.answer(root, request, response);
+    else refuse(response, new HouseError('no-such-file', 'there is nothing here'));
   }
 
   #sendFile(relay: Relay, owner: string, file: string): void {
@@ -101,9 +118,13 @@ export class Http {
     };
     relay
       .run(owner, file)
-      .then(() => note('sent'))
+      .then(() => {
+        this.#metrics.transferred('sent');
+        note('sent');
+      })
       .catch((error) => {
         const isRefusal = error instanceof HouseError;
+        this.#metrics.transferred(isRefusal ? 'refused' : 'failed');
         note(isRefusal ? error.message : 'bug');
         if (!isRefusal) logBug(this.#log, error);
         relay.refuse(isRefusal ? error : new HouseError('disk', 'the server has failed'));
@@ -125,9 +146,13 @@ export class Http {
   }
 
   #remove(relay: Relay): void {
-    this.#relays.delete(relay);
+    if (this.#relays.delete(relay)) this.#relayedBytes += bytesOf(relay);
     if (this.#relays.size > 0) return;
     clearInterval(this.#ticking);
     this.#ticking = undefined;
   }
+}
+
+function bytesOf(relay: Relay): number {
+  return Number(relay.summary.bytes);
 }

@@ -164,7 +164,8 @@ export class LobbySession implements Session {
   /** The room itself is made by whoever comes through the door: what is asked for and not used leaves nothing. */
   async #join({ room: name, password, viaTcp }: LobbyRequest & { kind: 'join' }): Promise<LobbyReply> {
     const { house, accounts, doors } = this.#lobby.options;
-    const { ip } = this.#port.remote;
+    const { isEncrypted, remote } = this.#port;
+    const { ip } = remote;
     const login = this.#login;
     const asked = checkRoomName(name);
     const room = await house.lookUp(asked);
@@ -176,7 +177,8 @@ export class LobbySession implements Session {
       if (group) this.#lobby.groups.release(key);
     };
     const entrance = { room: asked, login, pass, viaTcp, mayCarry: () => this.#mayCarry(), release };
-    const port = await doors.open(ip, (those) => new RoomSession(this.#lobby, those, entrance), release);
+    const enter = (those: Port) => new RoomSession(this.#lobby, those, entrance);
+    const port = await doors.open(ip, enter, release, isEncrypted);
     return { kind: 'door', port, group: group?.ip ?? '', groupPort: group?.port ?? 0, viaTcp };
   }
 

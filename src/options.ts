@@ -1,12 +1,14 @@
 // Layer 5. The server's options: one table, from which `--help` is printed, and what the values mean.
 
 import { isIP, isIPv4 } from 'node:net';
-import os from 'node:os';
 import path from 'node:path';
-import { type CommandLine, oneOf, readCommandLine, UsageError, wholeNumber } from './arguments.ts';
+import { type CommandLine, type Given, oneOf, readCommandLine, UsageError, wholeNumber } from './arguments.ts';
 import { BUILT, DIALECTS, type DialectName } from './dialects.ts';
 import type { KillPolicy } from './lab.ts';
+import { parseLimit, trustedCidr, type Written } from './limits.ts';
 import { LEVELS, type Level } from './log.ts';
+import { socketBeside, stateDirectory } from './state-directory.ts';
+import { ownFile, type TlsSource } from './tls-files.ts';
 
 export interface ServerOptions {
   readonly port: number;
@@ -37,6 +39,21 @@ export interface ServerOptions {
   readonly verbose: boolean;
   readonly logLevel: Level;
   readonly logFormat: 'text' | 'json';
+  /** Undefined: TLS is not spoken. */
+  readonly tls: TlsSource | undefined;
+  /** A file of limits, and those of the command line, which go before it. */
+  readonly limitsFile: string | undefined;
+  readonly limits: Written;
+  /** A socket for the operator's commands. `isAsked`: it must be there. */
+  readonly admin: { readonly path: string; readonly isAsked: boolean } | undefined;
+  /** Nobody is served in plain text, but on this machine. */
+  readonly requireTls: boolean;
+  /** Opens metrics and health to other machines. */
+  readonly metricsToken: string | undefined;
+  /** Instead of serving: a copy of the database goes there. */
+  readonly backup: string | undefined;
+  /** Instead of serving: says what would be wrong. */
+  readonly check: boolean;
 }
 
 const SERVER: CommandLine = {
@@ -74,6 +91,29 @@ const SERVER: CommandLine = {
       help: "Send lobby rooms' multicast on this interface",
       shownDefault: 'the system chooses',
     },
+    {
+      flag: '--tls-cert <file>',
+      help: 'Speak TLS, too, with this certificate (PEM, with its chain); read again on SIGHUP',
+    },
+    { flag: '--tls-key <file>', help: 'The key of that certificate' },
+    { flag: '--tls-self', help: 'Speak TLS with a certificate made here and kept beside the database' },
+    { flag: '--require-tls', help: 'Serve nobody in plain text, but on this machine' },
+    { flag: '--metrics-token <token>', help: 'Who has it may read /metrics, /healthz and /readyz from elsewhere' },
+    { flag: '--backup <file>', help: 'Copy the database there, also while a server runs, and end' },
+    { flag: '--check', help: 'Say whether options, certificate, database and ports are good, and end' },
+    { flag: '--limits <file>', help: 'Limits for abuse, lines NAME = VALUE; read again on SIGHUP' },
+    { flag: '--limit <name=value>', help: 'One of them, like messages=5000+50/s; repeatable', repeats: true },
+    {
+      flag: '--trusted <network>',
+      help: 'No limit is for these; none: not for this machine either; repeatable',
+      shownDefault: 'this machine',
+      repeats: true,
+    },
+    {
+      flag: '--admin <file>',
+      help: 'Socket for parley-client admin, or off',
+      shownDefault: 'beside the database, PORT.sock',
+    },
     { flag: '--verbose', help: 'Print the table of datagram clients at each change; -s PORT is PORT --verbose' },
     { flag: '--log-level <level>', help: LEVELS.join(', '), shownDefault: 'info' },
     { flag: '--log-format <format>', help: 'text or json, one line for each event on stderr', shownDefault: 'text' },
@@ -82,6 +122,8 @@ const SERVER: CommandLine = {
     'parley-server 5000',
     'parley-server 5000 --data house.db --listen lab:6000',
     'PARLEY_STUDENT_ID=12345678 parley-server 5000',
+    'parley-server 5000 --tls-self --require-tls',
+    'parley-server 5000 --backup house-monday.db',
   ],
 };
 
@@ -97,19 +139,24 @@ export function readServerOptions(
     env,
   );
   if (!given) return undefined;
-  const asked = given.words[0];
+  const backup = given.one('backup');
+  const asked = given.words[0] || (backup !== undefined && given.one('data') !== undefined ? '0' : undefined);
   if (asked === undefined || asked === '') throw new UsageError('PORT is missing, for example: parley-server 5000');
   const port = wholeNumber('PORT', asked, 0, 65_535);
   const data = given.one('data');
   if (data === '') throw new UsageError('--data: must be a file, or :memory:');
   const listen = given.all('listen').map(listenOf);
+  const file = data ?? defaultData(port, env);
+  const tls = tlsOf(given, file);
+  if (given.has('require-tls') && !tls)
+    throw new UsageError('--require-tls: needs --tls-cert and --tls-key, or --tls-self');
   return {
     port,
     host: hostOf(given.one('host') ?? ''),
     listen,
     pipe: pipeOf(given.one('pipe'), listen),
     console: given.has('console'),
-    data: data ?? defaultData(port, env),
+    data: file,
     makeDirectory: data === undefined,
     kill: oneOf('kill', given.one('kill') ?? 'local', ['any', 'local', 'off']),
     studentId: studentIdOf(given.one('student-id') ?? '00000000'),
@@ -123,15 +170,21 @@ export function readServerOptions(
     verbose: given.has('verbose'),
     logLevel: oneOf('log-level', given.one('log-level') ?? 'info', LEVELS),
     logFormat: oneOf('log-format', given.one('log-format') ?? 'text', ['text', 'json']),
+    limitsFile: limitsFileOf(given.one('limits')),
+    limits: { limits: given.all('limit').map(limitOf), trusted: given.all('trusted').map(trustedOf) },
+    admin: adminOf(given.one('admin'), file),
+    tls,
+    requireTls: given.has('require-tls'),
+    metricsToken: metricsTokenOf(given.one('metrics-token')),
+    backup: backupOf(backup, file),
+    check: given.has('check'),
   };
 }
 
 /** A server on any free port is there for a while only, and keeps nothing. */
 function defaultData(port: number, env: Readonly<Record<string, string | undefined>>): string {
   if (port === 0) return ':memory:';
-  const state = env.XDG_STATE_HOME;
-  const base = state && path.isAbsolute(state) ? state : path.join(os.homedir(), '.local', 'state');
-  return path.join(base, 'parley', `${port}.db`);
+  return path.join(stateDirectory(env), `${port}.db`);
 }
 
 function hostOf(host: string): string {
@@ -152,6 +205,62 @@ function listenOf(value: string): { dialect: DialectName; port: number } {
 function pipeOf(value: string | undefined, listen: ServerOptions['listen']): ServerOptions['pipe'] {
   if (value === undefined) return listen.some(({ dialect }) => dialect === 'pipe') ? 'off' : 'auto';
   return value === 'auto' || value === 'off' ? value : wholeNumber('--pipe', value, 0, 65_535);
+}
+
+function tlsOf(given: Given, data: string): TlsSource | undefined {
+  const cert = given.one('tls-cert');
+  const key = given.one('tls-key');
+  if (cert !== undefined && key !== undefined) {
+    if (given.has('tls-self')) throw new UsageError('--tls-self: there is a certificate, --tls-cert');
+    return { kind: 'files', cert, key };
+  }
+  if (cert !== undefined) throw new UsageError('--tls-cert: needs --tls-key');
+  if (key !== undefined) throw new UsageError('--tls-key: needs --tls-cert');
+  return given.has('tls-self') ? { kind: 'self', file: ownFile(data) } : undefined;
+}
+
+/** As it can stand in a header. */
+function metricsTokenOf(token: string | undefined): string | undefined {
+  if (token !== undefined && !/^[\x21-\x7e]{8,200}$/.test(token)) {
+    throw new UsageError('--metrics-token: must be 8 to 200 printable ASCII characters without blanks');
+  }
+  return token;
+}
+
+function backupOf(file: string | undefined, data: string): string | undefined {
+  if (file === '') throw new UsageError('--backup: must be a file');
+  if (file !== undefined && data === ':memory:') throw new UsageError('--backup: --data is not a file');
+  return file;
+}
+
+function limitsFileOf(file: string | undefined): string | undefined {
+  if (file === '') throw new UsageError('--limits: must be a file');
+  return file;
+}
+
+function limitOf(text: string): readonly [name: string, value: string] {
+  try {
+    return parseLimit(text);
+  } catch (error) {
+    throw new UsageError(`--limit ${(error as Error).message}`);
+  }
+}
+
+function trustedOf(text: string): string {
+  try {
+    if (text !== 'none') trustedCidr(text);
+    return text;
+  } catch (error) {
+    throw new UsageError(`--${(error as Error).message}`);
+  }
+}
+
+/** Without a file for the data there is no place for it unless told. */
+function adminOf(asked: string | undefined, data: string): ServerOptions['admin'] {
+  if (asked === '') throw new UsageError('--admin: must be a file, or off');
+  if (asked !== undefined) return asked === 'off' ? undefined : { path: asked, isAsked: true };
+  const hasPlace = data !== ':memory:' && process.platform !== 'win32';
+  return hasPlace ? { path: socketBeside(data), isAsked: false } : undefined;
 }
 
 function studentIdOf(id: string): string {

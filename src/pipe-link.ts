@@ -1,19 +1,18 @@
 // Layer 5. The `pipe` client's connection: finds a server that greets, reads what it says, line by line and where a
 // line has no end by the silence behind it. Knows nothing of what is said.
 
-import net from 'node:net';
+import type { Socket } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { dial, type Server } from './tls-client.ts';
+import { PIPE_PROTOCOL } from './tls-protocol.ts';
 import type { OwnerAnswer } from './wire-owner.ts';
 import { encodeAnswer, encodeSaid, isNotice, type PipeNotice, type PipeReply, PipeReplyDecoder } from './wire-pipe.ts';
 
-export interface Server {
-  readonly host: string;
-  readonly port: number;
-}
+export type { Server } from './tls-client.ts';
 
 export interface Connection {
   readonly server: Server;
-  readonly socket: net.Socket;
+  readonly socket: Socket;
 }
 
 export interface LinkEvents {
@@ -39,11 +38,11 @@ const END_MS = 1000;
 /** Rejects with the system's error. */
 export function connect(server: Server): Promise<Connection> {
   return new Promise((resolve, reject) => {
-    const socket = open(server);
-    socket.once('error', reject).once('connect', () => {
+    const socket = open(server, () => {
       socket.off('error', reject);
       resolve({ server, socket });
     });
+    socket.once('error', reject);
   });
 }
 
@@ -77,12 +76,13 @@ function greeted(server: Server): Promise<Connection | undefined> {
   });
 }
 
-function open(server: Server): net.Socket {
-  return net.connect({ ...server, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+/** Inside TLS also on the port where the server would wait for the client to speak. */
+function open(server: Server, ready = () => {}): Socket {
+  return dial(server, { protocol: PIPE_PROTOCOL, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }, ready);
 }
 
 export class PipeLink {
-  readonly #socket: net.Socket;
+  readonly #socket: Socket;
   readonly #events: LinkEvents;
   readonly #decoder = new PipeReplyDecoder();
   #lull: ReturnType<typeof setTimeout> | undefined;

@@ -26,6 +26,7 @@ import { GbnUpload, newTransferId, type UploadWire } from './gbn-upload.ts';
 import { PartLocks } from './part-locks.ts';
 import { Sharer } from './sharer.ts';
 import { Shelf } from './shelf.ts';
+import type { TlsTrust } from './tls-client.ts';
 import { encodeGbn, ID_BYTES } from './wire-gbn.ts';
 import { encodeClassic } from './wire-gbn-classic.ts';
 import type { OwnerAnswer } from './wire-owner.ts';
@@ -41,6 +42,7 @@ const isWindows = process.platform === 'win32';
 
 export interface PipeServer {
   readonly host: string;
+  readonly tls?: TlsTrust | undefined;
   answer(answer: OwnerAnswer): void;
   /** Whether others may have it at all. */
   shares(file: string): boolean;
@@ -219,7 +221,8 @@ export class PipeTransfers implements Transfers {
 
   #open(token: string, port: number): Relay {
     const { directory } = this.#options;
-    const server = { host: this.#server.host, port };
+    const { host, tls } = this.#server;
+    const server = { host, port, tls };
     const fetcher = new Fetcher({
       disk,
       directory,

@@ -4,21 +4,31 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers';
 import { Accounts } from './accounts.ts';
+import { AdminSocket } from './admin-socket.ts';
 import { UsageError } from './arguments.ts';
 import { LocalBackbone } from './backbone.ts';
+import { Bans } from './bans.ts';
 import { Console } from './console.ts';
 import { ConsoleScreen, hasOperator } from './console-screen.ts';
 import { type DialectTable, dialectTable } from './dialects.ts';
 import { Files } from './files.ts';
+import { Gate } from './gate.ts';
+import { GuardedHouse } from './guarded-house.ts';
 import { Http } from './http.ts';
 import { importUsers } from './import-users.ts';
+import { readLimitsOf } from './limits-file.ts';
 import { Listener, type Listening } from './listen.ts';
 import { createLog, type Log, logBug, stackOf } from './log.ts';
 import { MulticastSocket } from './multicast.ts';
 import { readServerOptions, type ServerOptions } from './options.ts';
 import { Passwords } from './passwords.ts';
-import { DEFAULT_LIMITS, House } from './rooms.ts';
+import { tellReady } from './readiness.ts';
+import { DEFAULT_LIMITS } from './rooms.ts';
+import { ServerMetrics } from './server-metrics.ts';
+import { Serving } from './serving.ts';
 import { WorkerStore } from './store.ts';
+import { TlsServer } from './tls.ts';
+import type { AdminAnswer } from './wire-admin.ts';
 import { type TableRow, tableText } from './wire-datagram.ts';
 
 /** Everything that is queued has this long to go out when the server ends. */
@@ -37,7 +47,29 @@ async function main(): Promise<void> {
     if (!(error instanceof UsageError)) throw error;
     fail(2, `${error.message} (see --help)`);
   }
+  if (options?.check) return look(options);
+  if (options?.backup !== undefined) return copy(options.data, options.backup);
   if (options) await run(options);
+}
+
+/** Its modules are loaded for this only: a server starts sooner without them. */
+async function look(options: ServerOptions): Promise<void> {
+  const { check } = await import('./check.ts');
+  process.exitCode = await check(options, print);
+}
+
+async function copy(data: string, to: string): Promise<void> {
+  try {
+    const { backUp } = await import('./backup.ts');
+    const { bytes, ms } = await backUp(data, to);
+    print(`${to}: ${bytes} bytes, checked, in ${ms} ms`);
+  } catch (error) {
+    fail(1, (error as Error).message);
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
 async function run(options: ServerOptions): Promise<void> {
@@ -61,24 +93,59 @@ async function run(options: ServerOptions): Promise<void> {
     process.on(signal, () => (signals++ === 0 ? stop(signal) : process.exit(1)));
   }
 
+  // before they have been read, there is nothing to read again
+  let reloadAll = (): string => 'not read yet';
+  process.on('SIGHUP', () => {
+    try {
+      reloadAll();
+    } catch (error) {
+      log('error', 'not read again', { reason: (error as Error).message });
+    }
+  });
+
+  const metrics = new ServerMetrics();
   // its thread starts while the ports are bound
   const store = new WorkerStore({
     onTrouble: (reason, lost) => {
+      metrics.storeTrouble(reason, lost);
       if (reason === undefined) log('warn', 'messages are kept again', { lost });
       else log('error', 'messages are not kept', { reason });
     },
   });
-  const listener = new Listener({ host: options.host, sendqBytes: options.sendqBytes, log });
+  const tls = openTls(options);
+  const { host, sendqBytes, requireTls } = options;
+  const bans = new Bans(store, Date.now, (error) => log('error', 'bans are not kept', { reason: String(error) }));
+  const gate = openGate(options, bans);
+  const serving = new Serving();
+  const listener = new Listener({ host, sendqBytes, log, metrics, gate, serving, tls, requireTls });
   const bound = await bind(listener, options, log);
   await openStore(store, options);
 
-  const backbone = new LocalBackbone(store);
-  const house = new House({ backbone, wall: Date.now, onBug });
+  metrics.storeTrouble(undefined);
+  const backbone = new LocalBackbone(metrics.watch(store));
+  bans.load(await store.bans());
   const now = () => performance.now();
+  const house = new GuardedHouse({ backbone, wall: Date.now, onBug, bans, now, source: () => serving.source });
   const accounts = new Accounts({ backbone, hasher: new Passwords(), wall: Date.now, now });
   await takeOver(options, accounts, log);
   const files = new Files({ random: randomToken, isOpen: options.openFiles });
-  const console = new Console({ house, stop: (reason) => stop(reason) });
+  reloadAll = () => {
+    const trouble = reload(tls, log);
+    gate.limits = readLimitsOf(options);
+    log('info', 'limits read');
+    if (trouble !== undefined) throw new Error(trouble);
+    return 'read again';
+  };
+  const console = new Console({
+    house,
+    gate,
+    // what was typed on the very screen that the log is on stands there already
+    log: (level, event, fields) =>
+      fields?.by === 'console' && screen?.showsLog ? undefined : log(level, event, fields),
+    stop: (reason) => stop(reason),
+    expelFrom: (isThere, reason) => listener.expelFrom(isThere, reason),
+    reload: () => reloadAll(),
+  });
   const dialects = dialectTable({
     house,
     files,
@@ -91,24 +158,32 @@ async function run(options: ServerOptions): Promise<void> {
     broadcast: () => listener.broadcast(),
     accounts,
     doors: listener.doors,
-    multicast: new MulticastSocket(options.multicastIf, log),
+    // what is said inside TLS is told to nobody outside of this machine
+    multicast: new MulticastSocket(requireTls ? '127.0.0.1' : options.multicastIf, log),
     strictLobby: options.strictLobby,
     now,
     backbone,
     mailboxes: listener.mailboxes,
     wall: Date.now,
-    onTable: options.verbose ? (rows) => print(tableOf(rows)) : undefined,
+    onTable: options.verbose ? (rows) => show(tableOf(rows)) : undefined,
     toOperator: (name, text) => {
       if (screen) screen.print(console.heard(name, text));
       else log('info', 'said to the operator', { name, text: text.slice(0, LOGGED_CHARS) });
     },
     onBug,
   });
-  const print = (text: string) => (screen ? screen.print(text) : process.stdout.write(`${text}\n`));
+  const show = (text: string) => (screen ? screen.print(text) : print(text));
+  const admin = await openAdmin(options, log, async (command) => {
+    const answer = console.answer(command, 'admin socket');
+    await bans.kept();
+    return answer;
+  });
   let stopping = false;
   stop = (reason) => {
     if (stopping) return;
     stopping = true;
+    metrics.storeTrouble('the server is stopping');
+    admin?.close();
     screen?.close();
     screen = undefined;
     log('info', 'stopping', { reason });
@@ -120,10 +195,65 @@ async function run(options: ServerOptions): Promise<void> {
       .then(() => process.exit(0))
       .catch((error) => fail(1, `it did not end in order: ${stackOf(error)}`));
   };
-  listener.serve(dialects, new Http({ files, log }));
+  listener.serve(dialects, new Http({ files, log, metrics, metricsToken: options.metricsToken }));
   process.stdout.write(`ready ${bound.map(({ name, port }) => `${name}=${port}`).join(' ')}\n`);
   log('info', 'ready', { data: options.data, ...Object.fromEntries(bound.map(({ name, port }) => [name, port])) });
+  if (tls) print(`tls sha256=${tls.facts.fingerprint}`);
+  tellReady(log);
   if (options.console || hasOperator()) screen = new ConsoleScreen(console, () => stop('the terminal was left'));
+}
+
+/** What is wrong with the files is found out before anybody can connect. */
+function openTls({ tls, makeDirectory, data }: ServerOptions): TlsServer | undefined {
+  if (!tls) return undefined;
+  try {
+    if (tls.kind === 'self' && tls.file !== undefined && makeDirectory) makeDirectoryOf(data);
+    return new TlsServer(tls);
+  } catch (error) {
+    fail(1, `TLS: ${(error as Error).message}`);
+  }
+}
+
+/** What is wrong with the file is found out before anybody can connect. */
+function openGate(options: ServerOptions, bans: Bans): Gate {
+  try {
+    return new Gate(readLimitsOf(options), bans);
+  } catch (error) {
+    fail(2, (error as Error).message);
+  }
+}
+
+/** A server can do without, unless it was asked for. */
+async function openAdmin(
+  { admin }: ServerOptions,
+  log: Log,
+  run: (command: string) => Promise<AdminAnswer>,
+): Promise<AdminSocket | undefined> {
+  if (!admin) return undefined;
+  try {
+    return await AdminSocket.open(admin.path, run);
+  } catch (error) {
+    const { message } = error as Error;
+    if (admin.isAsked) fail(1, `--admin: ${message}`);
+    log('warn', 'no admin socket', { reason: message });
+    return undefined;
+  }
+}
+
+/** Nobody is dropped; what is no good is not taken. Says what that is. */
+function reload(tls: TlsServer | undefined, log: Log): string | undefined {
+  if (!tls) return undefined;
+  try {
+    tls.reload();
+    log('info', 'certificate read', { sha256: tls.facts.fingerprint, until: tls.facts.to.toISOString() });
+  } catch (error) {
+    log('error', 'the old certificate stays', { reason: (error as Error).message });
+    return `the old certificate stays: ${(error as Error).message}`;
+  }
+}
+
+function makeDirectoryOf(data: string): void {
+  mkdirSync(path.dirname(data), { recursive: true, mode: 0o700 });
 }
 
 /** As the server of the exercise prints it. */
@@ -169,7 +299,7 @@ async function bindPipe(listener: Listener, log: Log): Promise<Listening[]> {
 
 async function openStore(store: WorkerStore, { data, makeDirectory }: ServerOptions): Promise<void> {
   try {
-    if (makeDirectory && data !== ':memory:') mkdirSync(path.dirname(data), { recursive: true, mode: 0o700 });
+    if (makeDirectory && data !== ':memory:') makeDirectoryOf(data);
     await store.open(data, DEFAULT_LIMITS.rooms);
   } catch (error) {
     fail(1, `${(error as Error).message} (--data chooses another file)`);

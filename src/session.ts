@@ -30,6 +30,8 @@ export interface Port {
   readonly id: string;
   readonly local: Address;
   readonly remote: Address;
+  /** Nobody on the way can read it. */
+  readonly isEncrypted?: boolean;
   /** When it was opened, on the clock of `receive`. */
   readonly opened: number;
   /** Queues bytes; they go out at the end of this turn of the event loop, in the order sent. */
@@ -57,11 +59,13 @@ export interface DatagramPort {
   wake(): void;
   /** One was not answered: counted, and in the log. */
   ignored(why: Ignored, from: Address): void;
+  /** One goes out that was sent before, and not acknowledged: counted. */
+  repeated?(): void;
   fail(error: unknown): void;
 }
 
-/** Not understood; or in somebody's name from where that one is not. */
-export type Ignored = 'broken' | 'forged';
+/** Not understood; in somebody's name from where that one is not; or not through TLS, where that is required. */
+export type Ignored = 'broken' | 'forged' | 'plain';
 
 /** A port of one's own for datagrams. */
 export interface Mailbox {
@@ -86,9 +90,9 @@ export interface Doors {
   /**
    * Opens one, for a while: the first connection from `ip` gets the session that `open` makes, others are turned
    * away. `unused` is called when none has come. Says its port; rejects with a HouseError, after `unused`, when there
-   * can't be one.
+   * can't be one. Whoever comes through an encrypted one has to speak TLS.
    */
-  open(ip: string, open: (port: Port) => Session, unused: () => void): Promise<number>;
+  open(ip: string, open: (port: Port) => Session, unused: () => void, isEncrypted?: boolean): Promise<number>;
 }
 
 /** Datagrams to groups on the networks around. */

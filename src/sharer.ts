@@ -13,6 +13,7 @@ import { printable } from './printable.ts';
 import { Progress } from './progress.ts';
 import type { Shelf } from './shelf.ts';
 import { StallWatch } from './stall.ts';
+import { type Server as ChatServer, requestOptions } from './tls-client.ts';
 import type { OwnerAnswer } from './wire-owner.ts';
 
 /** Files up to this size are hashed before they are offered, larger ones while they are sent. */
@@ -31,7 +32,7 @@ const REASON_MS = 300;
 
 export interface SharerOptions {
   readonly shelf: Shelf;
-  readonly server: { readonly host: string; readonly port: number };
+  readonly server: ChatServer;
   /** Over the chat connection. */
   answer(answer: OwnerAnswer): void;
   /** Somebody gets bytes from here on, and does no more. */
@@ -123,11 +124,10 @@ export class Sharer {
       return this.refuse(id, new HouseError('file-changed', 'that ticket is used up'));
     }
     const request = http.request({
-      ...this.#options.server,
+      ...requestOptions(this.#options.server),
       method: 'PUT',
       path: `/relay/${encodeURIComponent(id)}`,
       headers: { 'Content-Length': span.to - span.from, 'Content-Type': 'application/octet-stream' },
-      agent: false,
     });
     request.on('response', (answer) => answer.resume());
     this.#send(id, pledge, span, request, RELAY_STALL_MS);

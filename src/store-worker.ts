@@ -21,6 +21,9 @@ export type Method =
   | 'addMails'
   | 'mailOf'
   | 'dropMail'
+  | 'bans'
+  | 'putBan'
+  | 'dropBan'
   | 'search';
 
 export interface Question {

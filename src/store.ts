@@ -6,6 +6,7 @@
 
 import { setImmediate, setTimeout } from 'node:timers';
 import { Worker } from 'node:worker_threads';
+import type { StoredBan } from './bans.ts';
 import type { Account, Change, Database, PostColumns, PostRow, SearchOptions, StoredRoom } from './database.ts';
 import { HouseError } from './errors.ts';
 import type { Person, Post } from './events.ts';
@@ -206,6 +207,19 @@ export class WorkerStore implements Store {
 
   dropMail(owner: string, upTo: number): Promise<void> {
     return this.#ask('dropMail', owner, upTo);
+  }
+
+  /** As an operator has said; asked once, at the start. */
+  bans(): Promise<StoredBan[]> {
+    return this.#ask('bans');
+  }
+
+  putBan(ban: StoredBan): Promise<void> {
+    return this.#ask('putBan', ban);
+  }
+
+  dropBan(kind: StoredBan['kind'], key: string): Promise<void> {
+    return this.#ask('dropBan', kind, key);
   }
 
   async search(words: string, options: SearchOptions): Promise<Found[]> {

@@ -2,11 +2,23 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Console } from '../src/console.ts';
-import { FakePort, FakeTongue, goIn, openLab, openMenu, openPipe, settle, type TestPipe } from './fakes.ts';
+import { FakePort, FakeTongue, goIn, openLab, openMenu, settle, type TestPipe } from './fakes.ts';
+import { openGuarded } from './guarded.ts';
 
-function open(on = openPipe()) {
+function open(on = openGuarded()) {
   const stops: string[] = [];
-  return { on, stops, console: new Console({ house: on.house, stop: (reason) => void stops.push(reason) }) };
+  const logged: string[] = [];
+  const console = new Console({
+    house: on.house,
+    gate: on.gate,
+    stop: (reason) => void stops.push(reason),
+    expelFrom: () => 0,
+    reload: () => {
+      throw new Error('line 3 is wrong');
+    },
+    log: (_level, event, { by, command, failed } = {}) => void logged.push(`${event} ${by} ${command} ${failed}`),
+  });
+  return { on, stops, logged, console };
 }
 
 /** Somebody of another dialect; can be told something alone. */
@@ -131,7 +143,8 @@ test('lists have an end', async () => {
 
 test('help names everything that there is', () => {
   const help = open().console.line('help');
-  for (const word of ['peers', 'rooms', 'help', 'exit', 'quit', 'kill', '@all|', '@NAME|', '@server|']) {
+  const words = 'peers rooms help exit quit kill who say kick ban unban bans limits reload @all| @NAME| @server|';
+  for (const word of words.split(' ')) {
     assert.ok(help.includes(word), word);
   }
   assert.ok(help.split('\n').every((line) => line.length <= 80));
@@ -148,9 +161,59 @@ test('Tab completes commands and names', async () => {
   const { on, console } = open();
   await goIn(on, 'alice');
   assert.equal(console.complete('p'), ['peers']);
+  assert.equal(console.complete('ban al'), ['ban alice']);
+  assert.equal(console.complete('kick AL'), ['kick alice']);
   assert.equal(console.complete('@al'), ['@all|', '@alice|']);
   assert.equal(console.complete('@AL'), ['@all|', '@alice|']);
   assert.equal(console.complete('x'), []);
+});
+
+test('say: to everybody in every room, as it stands', async () => {
+  const { on, console } = open();
+  const alice = await goIn(on, 'alice', 'hall', true);
+  assert.is(console.line('say  good morning, 5 o’clock'), '');
+  await on.pass(100);
+  assert.equal(alice.take(), ['#server|good morning, 5 o’clock\n']);
+  assert.match(console.line('say'), /what/);
+});
+
+test('all that is asked is logged, but not what is said to one alone', async () => {
+  const { on, console, logged } = open();
+  await goIn(on, 'alice', 'hall', true);
+  for (const line of ['@alice|a secret', '@all|no secret', 'bans', 'dance', '']) console.line(line);
+  assert.equal(console.answer('kick bob', 'admin socket').hasFailed, true);
+  assert.equal(logged, [
+    'operator console @alice|… false',
+    'operator console @all|no secret false',
+    'operator console bans false',
+    'operator console dance true',
+    'operator admin socket kick bob true',
+  ]);
+});
+
+test('what was not done is a failure, with what is wrong', () => {
+  const { console } = open();
+  const lines = [
+    'dance',
+    '@all|hi',
+    '@bob|hi',
+    '@all',
+    'say',
+    'kick',
+    'kick bob',
+    'unban bob',
+    'ban',
+    'reload',
+    'who bob',
+  ];
+  for (const line of lines) {
+    const { text, hasFailed } = console.answer(line, 'test');
+    assert.ok(hasFailed && text !== '', line);
+  }
+  assert.is(console.line('reload'), 'line 3 is wrong');
+  for (const line of ['', 'bans', 'who', 'rooms', 'peers', 'limits', 'help']) {
+    assert.not(console.answer(line, 'test').hasFailed, line);
+  }
 });
 
 test('what a client says to it is one line that moves no cursor', () => {
@@ -164,7 +227,15 @@ test('any line is answered, and what is shown moves no cursor', async () => {
   await goIn(on, 'alice');
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (line) => {
-      for (const one of [line, `@${line}`, `@alice|${line}`, `rooms ${line}`]) {
+      for (const one of [
+        line,
+        `@${line}`,
+        `@alice|${line}`,
+        `rooms ${line}`,
+        `who ${line}`,
+        `unban ${line}`,
+        `kick x${line}`,
+      ]) {
         // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
         assert.not(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/.test(console.line(one)), JSON.stringify(one));
         console.complete(one);

@@ -9,6 +9,8 @@ interface TestPeer {
   /** `<time> <text>`; tables are `T` and their number. */
   readonly sent: string[];
   readonly silent: number[];
+  /** So many of them had been sent before. */
+  repeats: number;
   now: number;
   tableBytes: number;
   pass(ms: number): void;
@@ -32,6 +34,9 @@ function open(pace: Pace = CLASSIC, isProven = true): TestPeer {
         table: () => bytes(`T${++tables}`.padEnd(test.tableBytes)),
         confirmation: (isShort) => (isShort ? bytes('own row') : bytes('all rows'.padEnd(test.tableBytes))),
         proven: () => {},
+        repeated: () => {
+          test.repeats++;
+        },
         silent: () => {
           test.silent.push(test.now);
           test.peer.silence(test.now);
@@ -42,6 +47,7 @@ function open(pace: Pace = CLASSIC, isProven = true): TestPeer {
     ),
     sent: [],
     silent: [],
+    repeats: 0,
     done: [],
     now: 1000,
     tableBytes: 2,
@@ -238,6 +244,7 @@ questions('that had to be repeated may be acknowledged twice: the next one waits
   assert.equal(take(test), ['1000 a', '1200 a']);
   test.pass(1);
   assert.equal([test.sent, test.done], [['1360 b'], ['1210 a true']]);
+  assert.is(test.repeats, 1);
 });
 
 questions('are not settled by an ack that came before they were asked', () => {

@@ -17,6 +17,7 @@ test('without options', () => {
   assert.equal(read(), {
     host: 'localhost',
     port: undefined,
+    tls: undefined,
     isSharing: true,
     parallel: 2,
     transfers: {
@@ -47,7 +48,15 @@ test('with all of them', () => {
   for (const none of ['0', '1']) assert.is(read('-e', none).transfers.trouble.loss, 0);
 });
 
+test('with TLS files go through the server, unless they shall not', () => {
+  const main = ['--port', '5000', '--tls'];
+  assert.equal([read(...main).tls, read(...main).transfers.way], [{ pin: undefined }, 'relay']);
+  assert.is(read(...main, '--direct-only').transfers.way, 'direct');
+  assert.equal(read('--port', '5000', '--tls-pin', 'A0'.repeat(32)).tls, { pin: 'a0'.repeat(32) });
+});
+
 for (const args of [
+  ['--tls'],
   ['--port', '0'],
   ['--port', 'x'],
   ['--ip', 'no host'],

@@ -47,6 +47,14 @@ options('have these defaults', () => {
     verbose: false,
     logLevel: 'info',
     logFormat: 'text',
+    limitsFile: undefined,
+    limits: { limits: [], trusted: [] },
+    admin: { path: '/state/parley/5000.sock', isAsked: false },
+    tls: undefined,
+    requireTls: false,
+    metricsToken: undefined,
+    backup: undefined,
+    check: false,
   });
 });
 
@@ -79,6 +87,14 @@ const ROWS: Row[] = [
   ['log-level', 'debug', 'logLevel', 'debug'],
   ['log-level', 'error', 'logLevel', 'error'],
   ['log-format', 'json', 'logFormat', 'json'],
+  ['limits', 'limits.conf', 'limitsFile', 'limits.conf'],
+  ['limit', 'messages=9+1/s', 'limits', { limits: [['messages', '9+1/s']], trusted: [] }],
+  ['trusted', '10.0.0.0/8', 'limits', { limits: [], trusted: ['10.0.0.0/8'] }],
+  ['trusted', 'none', 'limits', { limits: [], trusted: ['none'] }],
+  ['admin', '/run/parley.sock', 'admin', { path: '/run/parley.sock', isAsked: true }],
+  ['admin', 'off', 'admin', undefined],
+  ['data', ':memory:', 'admin', undefined],
+  ['data', 'house.db', 'admin', { path: 'house.sock', isAsked: false }],
   ['pipe', 'auto', 'pipe', 'auto'],
   ['pipe', 'off', 'pipe', 'off'],
   ['pipe', '0', 'pipe', 0],
@@ -87,6 +103,9 @@ const ROWS: Row[] = [
   ['listen', 'lab:0', 'pipe', 'auto'],
   ['listen', 'lab:6000', 'listen', [{ dialect: 'lab', port: 6000 }]],
   ['listen', 'lab:0', 'listen', [{ dialect: 'lab', port: 0 }]],
+  ['metrics-token', 'a-long-token', 'metricsToken', 'a-long-token'],
+  ['metrics-token', '12345678', 'metricsToken', '12345678'],
+  ['backup', 'copy.db', 'backup', 'copy.db'],
 ];
 for (const [flag, value, field, wanted] of ROWS) {
   const variable = `PARLEY_${flag.replace('-', '_').toUpperCase()}`;
@@ -97,6 +116,26 @@ for (const [flag, value, field, wanted] of ROWS) {
     assert.equal(read(['5000'], { [variable]: value })[field], wanted);
   });
 }
+
+type TlsRow = [line: string, wanted: Partial<ServerOptions>];
+const TLS: TlsRow[] = [
+  ['5000', { tls: undefined, requireTls: false }],
+  ['5000 --tls-cert c --tls-key k', { tls: { kind: 'files', cert: 'c', key: 'k' } }],
+  ['5000 --tls-self --data x.db', { tls: { kind: 'self', file: 'x.db.tls.pem' } }],
+  ['5000 --tls-self --data :memory:', { tls: { kind: 'self', file: undefined } }],
+  ['0 --tls-self --require-tls', { tls: { kind: 'self', file: undefined }, requireTls: true }],
+];
+for (const [line, wanted] of TLS) {
+  options(`${line} is understood`, () => {
+    const found = read(line.split(' '));
+    for (const [field, value] of Object.entries(wanted)) assert.equal(found[field as keyof ServerOptions], value);
+  });
+}
+
+options('--backup needs the port, or the file that it stands for', () => {
+  assert.equal(read(['--backup', 'copy.db', '--data', 'x.db']).data, 'x.db');
+  assert.equal(read(['5000', '--backup', 'copy.db'], { XDG_STATE_HOME: '/state' }).data, '/state/parley/5000.db');
+});
 
 options('on the command line go before the environment', () => {
   const env = { PARLEY_KILL: 'any', PARLEY_LISTEN: 'lab:1', PARLEY_PORT: '7000', PARLEY_STUDENT_ID: '9' };
@@ -146,6 +185,11 @@ options.run();
 const bad = suite('options: bad values');
 
 const BAD: Array<[flag: string, value: string]> = [
+  ['limit', 'messages'],
+  ['limit', 'messages=5'],
+  ['limit', 'nothing=5'],
+  ['trusted', 'everybody'],
+  ['trusted', '10.0.0.0/33'],
   ['pipe', 'on'],
   ['pipe', '65536'],
   ['host', 'example.org'],
@@ -177,6 +221,9 @@ const BAD: Array<[flag: string, value: string]> = [
   ['udp-idle', '86401'],
   ['log-level', 'loud'],
   ['log-format', 'xml'],
+  ['metrics-token', 'short'],
+  ['metrics-token', 'with a blank'],
+  ['metrics-token', 'x'.repeat(201)],
 ];
 for (const [flag, value] of BAD) {
   bad(`--${flag} ${JSON.stringify(value.slice(0, 20))} is refused, in the environment too`, () => {
@@ -186,7 +233,21 @@ for (const [flag, value] of BAD) {
   });
 }
 
-for (const flag of ['host', 'listen', 'data', 'kill', 'student-id', 'advertise', 'sendq', 'udp-idle', 'log-level']) {
+for (const flag of [
+  'host',
+  'listen',
+  'data',
+  'kill',
+  'student-id',
+  'advertise',
+  'sendq',
+  'udp-idle',
+  'log-level',
+  'metrics-token',
+  'backup',
+  'tls-cert',
+  'tls-key',
+]) {
   bad(`--${flag} without a value, or with an empty one, is refused`, () => {
     isUsage(['5000', `--${flag}`], {}, `--${flag}`);
     isUsage(['5000', `--${flag}`, '--log-format', 'json'], {}, `--${flag}`);
@@ -214,6 +275,19 @@ const LINES: Array<[string[], string]> = [
 ];
 for (const [line, names] of LINES) {
   bad(`${JSON.stringify(line.join(' '))} is refused`, () => isUsage(line, {}, names));
+}
+
+const NOT_TOGETHER: Array<[line: string, names: string]> = [
+  ['5000 --tls-cert c', '--tls-cert'],
+  ['5000 --tls-key k', '--tls-key'],
+  ['5000 --tls-cert c --tls-key k --tls-self', '--tls-self'],
+  ['5000 --require-tls', '--require-tls'],
+  ['--backup copy.db', 'PORT'],
+  ['0 --backup copy.db', '--backup'],
+  ['5000 --backup copy.db --data :memory:', '--backup'],
+];
+for (const [line, names] of NOT_TOGETHER) {
+  bad(`${line} is refused`, () => isUsage(line.split(' '), {}, names));
 }
 
 bad('PARLEY_PORT that is none is refused', () => isUsage([], { PARLEY_PORT: 'x' }, 'PORT'));

@@ -1,0 +1,118 @@
+// Layer 2. A house that knows where its people come from: banned names are refused, and who comes in or enters rooms
+// too often is told so, by errors that each dialect has words for. On whose behalf something is asked is handed in.
+
+import type { Owner } from './backbone.ts';
+import { type Bans, banEnds } from './bans.ts';
+import { HouseError } from './errors.ts';
+import type { Visit } from './gate.ts';
+import { nameKey } from './names.ts';
+import type { Member, Pass, Room, Tongue } from './room.ts';
+import { House, type HouseOptions } from './rooms.ts';
+import type { Address } from './session.ts';
+
+/** Where somebody comes from: a connection, or an address that sends datagrams. */
+export interface Source {
+  readonly remote: Address;
+  readonly visit: Visit;
+  /** There is no connection that could be closed. */
+  readonly isDatagram: boolean;
+  /** The connection is over. */
+  readonly isGone: boolean;
+  /** Somebody has come into the house on it. */
+  hasEntered(): void;
+  /** Tells it why, in its dialect's form, and closes; a datagram's is as if `name` had said goodbye. */
+  expel(reason: string, name: string): void;
+}
+
+const MAX_SOURCES = 64;
+
+/** Somebody who is in the house. */
+export interface Presence {
+  readonly member: Member;
+  /** None is known of somebody who was there before the server was started again. */
+  readonly sources: ReadonlySet<Source>;
+}
+
+export interface GuardedHouseOptions extends HouseOptions {
+  readonly bans: Bans;
+  /** A monotonic time in milliseconds. */
+  readonly now: () => number;
+  /** On whose behalf something is asked right now. */
+  readonly source: () => Source | undefined;
+}
+
+export class GuardedHouse extends House {
+  readonly #bans: Bans;
+  readonly #now: () => number;
+  readonly #source: () => Source | undefined;
+  readonly #present = new Map<string, { readonly member: Member; readonly sources: Set<Source> }>();
+
+  constructor({ bans, now, source, ...options }: GuardedHouseOptions) {
+    super(options);
+    this.#bans = bans;
+    this.#now = now;
+    this.#source = source;
+  }
+
+  override async enter(nick: string, tongue: Tongue, as: 'exactly' | 'aliased', owner?: Owner): Promise<Member> {
+    const source = this.#source();
+    const ban = this.#bans.ofName(nick);
+    if (ban) throw new HouseError('not-allowed', `the name ${ban.shown} is banned ${banEnds(ban)}`);
+    const wait = source?.visit.login(this.#now()) ?? 0;
+    if (wait > 0) throw tooFast('too many have come in from where you are', wait);
+    const member = await super.enter(nick, tongue, as, owner);
+    this.#present.set(member.person.id, { member, sources: new Set(source ? [source] : []) });
+    source?.hasEntered();
+    return member;
+  }
+
+  override join(member: Member, room: Room, pass?: Pass): void {
+    const source = this.#source();
+    if (member.rooms.has(room.key)) return;
+    const wait = source?.visit.join(this.#now()) ?? 0;
+    if (wait > 0) throw tooFast('you have entered too many rooms', wait);
+    super.join(member, room, pass);
+    // several connections may be one person's
+    const sources = this.#present.get(member.person.id)?.sources;
+    if (source && sources) note(sources, source);
+  }
+
+  override quit(member: Member, reason: string): void {
+    this.#present.delete(member.person.id);
+    super.quit(member, reason);
+  }
+
+  /** Everybody who is in, in a room or not. */
+  present(): Iterable<Presence> {
+    return this.#present.values();
+  }
+
+  presence(name: string): Presence | undefined {
+    const key = nameKey(name.trim());
+    for (const one of this.#present.values()) if (nameKey(one.member.person.name) === key) return one;
+    return undefined;
+  }
+
+  /** Out of the house: told why where its dialect can, and closed. */
+  expel({ member, sources }: Presence, reason: string): void {
+    if (sources.size === 0) return;
+    for (const source of [...sources]) source.expel(reason, member.person.name);
+    // by UDP, and on connections that have asked for nothing, one is out when the house says so
+    if (this.#present.has(member.person.id)) this.quit(member, reason);
+  }
+}
+
+/** The latest last; of those by UDP one for each address. */
+function note(sources: Set<Source>, source: Source): void {
+  for (const one of sources) if (one.isGone || isSameSender(one, source)) sources.delete(one);
+  sources.add(source);
+  for (const one of sources) if (sources.size > MAX_SOURCES) sources.delete(one);
+}
+
+function isSameSender(a: Source, b: Source): boolean {
+  return a.isDatagram && b.isDatagram && a.remote.ip === b.remote.ip && a.remote.port === b.remote.port;
+}
+
+function tooFast(what: string, waitMs: number): HouseError {
+  return new HouseError('too-fast', `${what}: try again in ${Math.ceil(waitMs / 1000)} s`);
+}
