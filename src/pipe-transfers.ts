@@ -158,6 +158,9 @@ export class PipeTransfers implements Transfers {
       trouble: this.#options.trouble,
       reachMs: REACH_MS,
       onBug: this.#server.onBug,
+    }).catch((error) => {
+      if (trace) this.#closeTrace(trace);
+      throw error;
     });
     if (this.#isClosed) return upload.close();
     this.#uploads.add(upload);
