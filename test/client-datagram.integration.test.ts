@@ -23,6 +23,7 @@ import {
 } from './launch.ts';
 
 const TIME = String.raw`\d\d:\d\d:\d\d`;
+const KNOWN_MS = 200;
 const WELCOME = '>>> [Welcome, You are registered.]\n';
 const CTRL_C = '\x03';
 
@@ -110,6 +111,8 @@ async function wordsOf(name: string, { port }: { readonly port: number }, ...mor
 async function join(name: string, server: Chat, ...more: string[]): Promise<Program> {
   const client = new Program({ command: await wordsOf(name, server, ...more), port: 'none' });
   await client.printed(more.includes('--json') ? /"registered"/ : /^>>> \[Welcome, You are registered\.\]\n/);
+  // the others have the table a little later
+  await pause(KNOWN_MS);
   return client;
 }
 
