@@ -165,12 +165,8 @@ export class PipeTransfers implements Transfers {
     if (this.#isClosed) return upload.close();
     this.#uploads.add(upload);
     const end = await upload.ended;
-    upload.closed
-      .then(() => {
-        this.#uploads.delete(upload);
-        if (trace) this.#closeTrace(trace);
-      })
-      .catch(this.#server.onBug);
+    this.#uploads.delete(upload);
+    if (trace) upload.closed.then(() => this.#closeTrace(trace)).catch(this.#server.onBug);
     if (this.#isClosed) return;
     if (end.isDone) this.#events.served(request, end.size - end.offset, end.ms);
     else this.#events.notServed(request, this.#relay && !upload.isReached ? UNREACHED : end.text);
