@@ -65,6 +65,7 @@ export class PipeTransfers implements Transfers {
   #traced = 0;
   #window: number | undefined;
   #relay: Relay | undefined;
+  readonly #welcome = Promise.withResolvers<void>();
   #isClosed = false;
 
   constructor(options: TransferOptions, server: PipeServer, events: TransferEvents) {
@@ -79,8 +80,7 @@ export class PipeTransfers implements Transfers {
 
   async fetch(wish: Wish): Promise<Place | undefined> {
     if (this.#options.way === 'relay') {
-      if (!this.#relay) throw new HouseError('not-allowed', 'files go through servers of Parley only');
-      void this.#fetchThrough(this.#relay, wish);
+      void this.#fetchThrough(await this.#welcomed(), wish);
       return undefined;
     }
     const transferId = newTransferId();
@@ -101,6 +101,14 @@ export class PipeTransfers implements Transfers {
     download.ended.then((end) => this.#came(wish, download, end)).catch(this.#server.onBug);
     if (trace) download.closed.then(() => this.#closeTrace(trace)).catch(this.#server.onBug);
     return { ip, port: download.port, token: Buffer.from(transferId).toString('base64url') };
+  }
+
+  /** The server's answer may be on its way. */
+  async #welcomed(): Promise<Relay> {
+    const late = new Promise<void>((resolve) => setTimeout(resolve, REACH_MS).unref());
+    await Promise.race([this.#welcome.promise, late]);
+    if (!this.#relay) throw new HouseError('not-allowed', 'files go through servers of Parley only');
+    return this.#relay;
   }
 
   abandon(wish: Wish): void {
@@ -210,7 +218,7 @@ export class PipeTransfers implements Transfers {
     switch (notice.kind) {
       case 'welcome':
         this.#relay ??= this.#open(notice.token, notice.port);
-        return;
+        return this.#welcome.resolve();
       case 'through-server':
         return this.#goThrough(notice.name);
       case 'want':

@@ -310,7 +310,8 @@ export class House {
       if (room.people.size > 0) continue;
       this.#forgetRoom(room);
       // what was said is kept, and comes back with the room
-      if (this.#used.delete(room.key) || room.settings.owner !== undefined || room.isPrivate) this.#backbone.restRoom(room.key);
+      if (this.#used.delete(room.key) || room.settings.owner !== undefined || room.isPrivate)
+        this.#backbone.restRoom(room.key);
       else this.#backbone.forgetRoom(room.key);
       return;
     }
