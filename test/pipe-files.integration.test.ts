@@ -183,9 +183,9 @@ test_('members of menu and curl have the files of pipe clients, and the other wa
 async function classic({ pipe }: House, name: string): Promise<Client> {
   const client = await Client.connect(pipe);
   for (const [text, due] of [
-    [name, /[^]*Send create\/join[^\n]*\n/],
-    ['join', /[^]*list of chatrooms[^\n]*\nden\n/],
-    ['den', /[^]*Welcome to den[^\n]*\n/],
+    [name, /[\s\S]*Send create\/join[^\n]*\n/],
+    ['join', /[\s\S]*list of chatrooms[^\n]*\nden\n/],
+    ['den', /[\s\S]*Welcome to den[^\n]*\n/],
   ] as const) {
     await pause(60);
     client.send(text);
@@ -240,7 +240,7 @@ test_('a classic client gives a file, and nobody can say whether it is right', a
   const ann = await enter(house, 'ann', [], 'create');
   const ben = await classic(house, 'ben');
   ann.program.type('@ben|getfile|small.bin\n');
-  const [, port = ''] = /#ann\|127\.0\.0\.1\|(\d+)/.exec(await ben.expect(/[^]*#ann\|127\.0\.0\.1\|\d+[^\n]*\n/)) ?? [];
+  const [, port = ''] = /#ann\|127\.0\.0\.1\|(\d+)/.exec(await ben.expect(/[\s\S]*#ann\|127\.0\.0\.1\|\d+[^\n]*\n/)) ?? [];
   const { socket, port: own } = await openUdp();
   const content = randomBytes(5000);
   const say = (bytes: string | Uint8Array) => socket.send(bytes, Number(port), '127.0.0.1');
