@@ -240,7 +240,8 @@ test_('a classic client gives a file, and nobody can say whether it is right', a
   const ann = await enter(house, 'ann', [], 'create');
   const ben = await classic(house, 'ben');
   ann.program.type('@ben|getfile|small.bin\n');
-  const [, port = ''] = /#ann\|127\.0\.0\.1\|(\d+)/.exec(await ben.expect(/[\s\S]*#ann\|127\.0\.0\.1\|\d+[^\n]*\n/)) ?? [];
+  const [, port = ''] =
+    /#ann\|127\.0\.0\.1\|(\d+)/.exec(await ben.expect(/[\s\S]*#ann\|127\.0\.0\.1\|\d+[^\n]*\n/)) ?? [];
   const { socket, port: own } = await openUdp();
   const content = randomBytes(5000);
   const say = (bytes: string | Uint8Array) => socket.send(bytes, Number(port), '127.0.0.1');
