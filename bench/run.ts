@@ -1,10 +1,11 @@
-// All benchmarks: the codec alone, the server's fan-out, its files, its lobby, its UDP chat. `npm run bench -- OPTIONS`:
-// `--quick`, and `--only PART`, where PART is `codec`, `file`, `lobby`, `datagram`, or one that fanout.ts, file.ts,
-// lobby.ts or datagram.ts names.
+// All benchmarks: the codec alone, the server's fan-out, its files, its lobby, its UDP chat, Go-Back-N.
+// `npm run bench -- OPTIONS`: `--quick`, and `--only PART`, where PART is `codec`, `file`, `lobby`, `datagram`, `gbn`,
+// or one that fanout.ts, file.ts, lobby.ts, datagram.ts or gbn.ts names.
 import { runCodec } from './codec.ts';
 import { PARTS as DATAGRAM_PARTS, runDatagram } from './datagram.ts';
 import { runFanout } from './fanout.ts';
 import { PARTS as FILE_PARTS, runFile } from './file.ts';
+import { PARTS as GBN_PARTS, runGbn } from './gbn.ts';
 import { cleanUpOnExit } from './harness.ts';
 import { PARTS as LOBBY_PARTS, runLobby } from './lobby.ts';
 
@@ -15,6 +16,7 @@ const isHelp = args.includes('--help');
 const isFile = FILE_PARTS.some((part) => part === only);
 const isLobby = LOBBY_PARTS.some((part) => part === only);
 const isDatagram = only === 'datagram' || DATAGRAM_PARTS.some((part) => part === only);
+const isGbn = only === 'gbn' || GBN_PARTS.some((part) => part === only);
 /** Those of a file together. */
 const isWhole = only === 'codec' || only === 'file' || only === 'lobby';
 try {
@@ -22,12 +24,13 @@ try {
     runCodec(args.includes('--quick') ? ['--quick'] : []);
     process.stdout.write('\n');
   }
-  if (isHelp || (!isWhole && !isFile && !isLobby && !isDatagram)) await runFanout(args);
+  if (isHelp || (!isWhole && !isFile && !isLobby && !isDatagram && !isGbn)) await runFanout(args);
   if (isHelp || only === undefined || isFile) await runFile(args);
   if (only === 'file') await runFile(args.filter((arg) => arg !== '--only' && arg !== 'file'));
   if (isHelp || only === undefined || isLobby) await runLobby(args);
   if (only === 'lobby') await runLobby(args.filter((arg) => arg !== '--only' && arg !== 'lobby'));
   if (isHelp || only === undefined || isDatagram) await runDatagram(args);
+  if (isHelp || only === undefined || isGbn) await runGbn(args);
 } catch (error) {
   process.stderr.write(`bench: ${(error as Error).message}; see --help\n`);
   process.exitCode = 1;

@@ -63,18 +63,18 @@ export class PipeTransfers implements Transfers {
   readonly #locks = new PartLocks();
   readonly #downloads = new Map<GbnDownload, Wish>();
   readonly #uploads = new Set<GbnUpload>();
-  readonly #trace: TraceFile | undefined;
+  readonly #traces = new Set<TraceFile>();
+  #traced = 0;
   #window: number | undefined;
   #relay: Relay | undefined;
+  readonly #welcome = Promise.withResolvers<void>();
   #isClosed = false;
 
-  /** Throws the system's error when the trace can't be written. */
   constructor(options: TransferOptions, server: PipeServer, events: TransferEvents) {
     this.#options = options;
     this.#server = server;
     this.#events = events;
     this.#shelf = new Shelf(disk, options.directory, isWindows);
-    this.#trace = options.trace === undefined ? undefined : new TraceFile(options.trace, 'send');
     this.#window = options.window;
   }
 
@@ -82,11 +82,11 @@ export class PipeTransfers implements Transfers {
 
   async fetch(wish: Wish): Promise<Place | undefined> {
     if (this.#options.way === 'relay') {
-      if (!this.#relay) throw new HouseError('not-allowed', 'files go through servers of Parley only');
-      void this.#fetchThrough(this.#relay, wish);
+      void this.#fetchThrough(await this.#welcomed(), wish);
       return undefined;
     }
     const transferId = newTransferId();
+    const trace = this.#openTrace('recv');
     const { directory, ip } = this.#options;
     const download = await GbnDownload.open({
       disk,
@@ -94,14 +94,23 @@ export class PipeTransfers implements Transfers {
       locks: this.#locks,
       name: wish.file,
       from: wish.owner,
-      wire: { kind: 'first', transferId, window: this.#window, ...this.#soundOptions() },
+      wire: { kind: 'first', transferId, window: this.#window, ...this.#soundOptions(trace) },
       trouble: this.#options.trouble,
       patienceMs: REACH_MS,
       onBug: this.#server.onBug,
     }).catch(cannotListen);
     this.#downloads.set(download, wish);
     download.ended.then((end) => this.#came(wish, download, end)).catch(this.#server.onBug);
+    if (trace) download.closed.then(() => this.#closeTrace(trace)).catch(this.#server.onBug);
     return { ip, port: download.port, token: Buffer.from(transferId).toString('base64url') };
+  }
+
+  /** The server's answer may be on its way. */
+  async #welcomed(): Promise<Relay> {
+    const late = new Promise<void>((resolve) => setTimeout(resolve, REACH_MS).unref());
+    await Promise.race([this.#welcome.promise, late]);
+    if (!this.#relay) throw new HouseError('not-allowed', 'files go through servers of Parley only');
+    return this.#relay;
   }
 
   abandon(wish: Wish): void {
@@ -149,26 +158,31 @@ export class PipeTransfers implements Transfers {
     await undefined;
     if (this.#options.way === 'relay') throw new HouseError('not-allowed', 'it can be had through the server only');
     const { to, file, ip, port } = request;
+    const trace = this.#openTrace('send');
     const upload = await GbnUpload.start({
       shelf: this.#shelf,
       name: file,
       peer: { ip, port },
       to,
-      wire: this.#wireTo(request),
+      wire: this.#wireTo(request, trace),
       trouble: this.#options.trouble,
       reachMs: REACH_MS,
       onBug: this.#server.onBug,
+    }).catch((error) => {
+      if (trace) this.#closeTrace(trace);
+      throw error;
     });
     if (this.#isClosed) return upload.close();
     this.#uploads.add(upload);
     const end = await upload.ended;
-    upload.closed.then(() => this.#uploads.delete(upload)).catch(this.#server.onBug);
+    this.#uploads.delete(upload);
+    if (trace) upload.closed.then(() => this.#closeTrace(trace)).catch(this.#server.onBug);
     if (this.#isClosed) return;
     if (end.isDone) this.#events.served(request, end.size - end.offset, end.ms);
     else this.#events.notServed(request, this.#relay && !upload.isReached ? UNREACHED : end.text);
   }
 
-  #wireTo({ token }: Request): UploadWire {
+  #wireTo({ token }: Request, trace: TraceFile | undefined): UploadWire {
     const transferId = token === undefined ? undefined : idOf(token);
     if (!transferId) return { kind: 'classic', window: this.#window };
     return {
@@ -176,7 +190,7 @@ export class PipeTransfers implements Transfers {
       transferId,
       window: this.#window ?? 'auto',
       packetBytes: 'auto',
-      ...this.#soundOptions(),
+      ...this.#soundOptions(trace),
     };
   }
 
@@ -186,7 +200,7 @@ export class PipeTransfers implements Transfers {
     const text = reason === 'busy' ? 'too many files are being sent, try again later' : 'there is no such file';
     const datagram = transferId
       ? encodeGbn(transferId, { kind: 'end', code: 'refused', text })
-      : encodeClassic(reason === 'busy' ? { kind: 'busy', to } : { kind: 'not-found' });
+      : encodeClassic(reason === 'busy' ? { kind: 'busy', requester: to } : { kind: 'not-found' });
     const socket = dgram.createSocket(net.isIPv6(ip) ? 'udp6' : 'udp4').on('error', () => {});
     const say = (times: number): void => {
       if (times === 0) return void socket.close();
@@ -206,7 +220,7 @@ export class PipeTransfers implements Transfers {
     switch (notice.kind) {
       case 'welcome':
         this.#relay ??= this.#open(notice.token, notice.port);
-        return;
+        return this.#welcome.resolve();
       case 'through-server':
         return this.#goThrough(notice.name);
       case 'want':
@@ -268,11 +282,29 @@ export class PipeTransfers implements Transfers {
     for (const download of this.#downloads.keys()) download.abort('the client has been ended');
     for (const upload of this.#uploads) upload.abort('the client has been ended');
     this.#relay?.sharer.close();
-    this.#trace?.close();
+    for (const trace of [...this.#traces]) this.#closeTrace(trace);
   }
 
-  #soundOptions() {
-    return { silentMs: this.#options.timeoutMs, onTrace: this.#trace?.note };
+  #soundOptions(trace: TraceFile | undefined) {
+    return { silentMs: this.#options.timeoutMs, onTrace: trace?.note };
+  }
+
+  /** The first transfer's has the name that was given, the next ones' a number behind it. */
+  #openTrace(end: 'send' | 'recv'): TraceFile | undefined {
+    const { trace } = this.#options;
+    if (trace === undefined) return undefined;
+    const number = ++this.#traced;
+    try {
+      const file = new TraceFile(number === 1 ? trace : `${trace}.${number}`, end);
+      this.#traces.add(file);
+      return file;
+    } catch (error) {
+      throw new HouseError('disk', `can't write the trace: ${(error as Error).message}`);
+    }
+  }
+
+  #closeTrace(trace: TraceFile): void {
+    if (this.#traces.delete(trace)) trace.close();
   }
 }
 

@@ -29,9 +29,10 @@ export class ClassicListener {
     return (this.#server.address() as net.AddressInfo).port;
   }
 
-  /** What clients have sent, besides our own question to ourselves. */
+  /** What clients have sent, besides what ours asks by itself. */
   get messages(): string[] {
-    return this.house.messages.map((text) => text.replace(/\n$/, '')).filter((text) => !text.includes('line by line?'));
+    const isOurs = (text: string) => text.includes('line by line?') || text === '@server|files';
+    return this.house.messages.map((text) => text.replace(/\n$/, '')).filter((text) => !isOurs(text));
   }
 
   close(): void {
