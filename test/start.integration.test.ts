@@ -50,7 +50,7 @@ test_('serves from another directory, builds nothing, and ends with 0 at SIGTERM
   await client.expect(`HELO x\nIP:127.0.0.1\nPort:${server.tcp}\nStudentID:0042\n`);
   assert.equal(
     fs.readdirSync(directory).filter((name) => !/-wal|-shm/.test(name)),
-    ['house.db'],
+    ['house.db', 'house.sock'],
     "paths are the caller's",
   );
   assert.equal(times(), before);
