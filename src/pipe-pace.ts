@@ -10,6 +10,8 @@ const GAP_MS = 5;
 export const ALONE_MS = 50;
 /** A classic client takes what it reads behind a `getfile` for the second half of it: that one is waited for. */
 const HOLD_MS = 300;
+/** Of one person. */
+const MAX_COMMANDS = 8;
 /** When more wait, those that are only shown share writes. */
 const CROWD = 64;
 /** When more wait, all goes out: what a connection may have waiting is limited elsewhere. */
@@ -19,6 +21,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 interface Waiting {
   readonly bytes: Uint8Array;
   readonly isAlone: boolean;
+  /** Whose message it is, of those that a client acts on. */
+  readonly by?: string;
   /** It is half of a request by that person. */
   readonly firstOf?: string;
   readonly secondOf?: string;
@@ -45,18 +49,28 @@ export class Pace {
     this.#add({ bytes, isAlone }, this.#waiting.length);
   }
 
+  /** What it acts on. Somebody who sends much of it makes all others wait: what is too much does not go out. */
+  sendCommand(bytes: Uint8Array, by: string): void {
+    if (this.#mayWait(by)) this.#add({ bytes, isAlone: true, by }, this.#waiting.length);
+  }
+
   /** The first of two messages that belong together: nothing comes between. */
   sendFirst(bytes: Uint8Array, of: string): void {
-    this.#add({ bytes, isAlone: true, firstOf: of }, this.#waiting.length);
+    if (this.#mayWait(of)) this.#add({ bytes, isAlone: true, by: of, firstOf: of }, this.#waiting.length);
   }
 
   sendSecond(bytes: Uint8Array, of: string): void {
     const those = this.#waiting;
+    if (!this.#mayWait(of, 1)) return;
     const first = those.findIndex((one, at) => one.firstOf === of && those[at + 1]?.secondOf !== of);
     const isDue = first < 0 && this.#heldFor === of;
     if (isDue) this.#heldFor = undefined;
     const at = first < 0 && !isDue ? those.length : first + 1;
-    this.#add({ bytes, isAlone: true, secondOf: of }, at);
+    this.#add({ bytes, isAlone: true, by: of, secondOf: of }, at);
+  }
+
+  #mayWait(by: string, more = 0): boolean {
+    return this.#waiting.filter((one) => one.by === by).length < MAX_COMMANDS + more;
   }
 
   /** Everything at once, in order: for a client that doesn't mind. */

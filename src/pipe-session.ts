@@ -10,7 +10,7 @@ import { Dialogue } from './pipe-dialogue.ts';
 import { Pace } from './pipe-pace.ts';
 import { PipeAudience } from './pipe-room.ts';
 import type { Member, Pass, Room } from './room.ts';
-import type { Port, Session } from './session.ts';
+import { isLoopback, type Port, type Session } from './session.ts';
 import {
   commandOf,
   encodeRelay,
@@ -154,8 +154,16 @@ export class PipeSession implements Session {
   whisper({ who, text }: Whisper): boolean {
     if (!this.#member || this.#isOver) return false;
     const from = this.#audience?.nameOf(who) ?? plainName(who.name);
-    this.relay(who.id, text, encodeRelay(from, text));
+    const heard = this.#withReachable(text);
+    this.relay(who.id, heard, encodeRelay(from, heard));
     return true;
+  }
+
+  /** Who talks to the server on its own machine is to others where the server is. */
+  #withReachable(text: string): string {
+    const ip = firstField(text);
+    if (!isLoopback(ip) || !saysWhere(text) || isLoopback(this.port.remote.ip)) return text;
+    return (this.#pipe.options.advertise ?? this.port.local.ip) + text.slice(ip.length);
   }
 
   /** What somebody has said, as the messages that it is. */
@@ -166,7 +174,8 @@ export class PipeSession implements Session {
       if (!this.#isClassic) this.port.send(piece);
       else if (isGetfile) this.#pace.sendFirst(piece, id);
       else if (saysWhere(text)) this.#pace.sendSecond(piece, id);
-      else this.#pace.send(piece, commandOf(text) !== undefined);
+      else if (commandOf(text) !== undefined) this.#pace.sendCommand(piece, id);
+      else this.#pace.send(piece);
     }
   }
 

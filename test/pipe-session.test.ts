@@ -242,6 +242,28 @@ files('a second half that never comes is not waited for', async () => {
   assert.equal(alice.take(), ['#eve|getfile|a\n', '#eve|never mind\n']);
 });
 
+files('of one who asks for much, only some waits for a classic client', async () => {
+  const on = openPipe();
+  const alice = await goIn(on, 'alice');
+  const bob = await goIn(on, 'bob', 'hall', true);
+  const carol = await goIn(on, 'carol', 'hall', true);
+  for (let i = 0; i < 200; i++) bob.send(`@alice|getfile|f${i}\n`);
+  carol.send('@alice|urgent\n');
+  await on.pass(5000);
+  const heard = alice.take();
+  assert.ok(heard.includes('#carol|urgent\n'), heard.join(''));
+  assert.ok(heard.length <= 12, `${heard.length} messages`);
+});
+
+files('an address of the server’s own machine is the server’s to those elsewhere', async () => {
+  const on = openPipe({ advertise: undefined });
+  const far = await goIn(on, 'far', 'hall', true);
+  const near = await goIn(on, 'near', 'hall', true);
+  near.send('@far|getfile|x\n@far|127.0.0.1|4000|gbn2|AAAAAAAAAAA\n');
+  await on.pass(200);
+  assert.is(far.take().join(''), '#near|getfile|x\n#near|192.0.2.1|4000|gbn2|AAAAAAAAAAA\n');
+});
+
 files('questions and answers are messages like others', async () => {
   const on = openPipe();
   await goIn(on, 'alice');
