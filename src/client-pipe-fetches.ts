@@ -2,8 +2,10 @@
 // message had no reader, so it notes to whom something went.
 
 import type { Wish } from './client-pipe-transfers.ts';
+import { addresseeOf } from './client-pipe-words.ts';
 import { HouseError } from './errors.ts';
 import { checkFileName } from './file-names.ts';
+import { nameKey } from './names.ts';
 import { printable } from './printable.ts';
 
 interface Fetch extends Wish {
@@ -14,7 +16,6 @@ interface Fetch extends Wish {
 /** What the server says of somebody absent is about what was sent so shortly before. */
 const ABSENT_MS = 2000;
 const MAX_RECENT = 100;
-const NOBODY = ['all', 'server'];
 
 export class Fetches {
   #fetches: Fetch[] = [];
@@ -46,24 +47,33 @@ export class Fetches {
 
   saidTo(name: string, now: number): void {
     this.#recent = this.#recent.slice(1 - MAX_RECENT);
-    this.#recent.push({ to: name, at: now });
+    this.#recent.push({ to: nameKey(name), at: now });
+  }
+
+  /** Whether something is waited for from that one. */
+  isFrom(name: string): boolean {
+    return this.#fetches.some(({ owner }) => nameKey(owner) === nameKey(name));
   }
 
   /** Somebody is not there: the files that will not come, if it can be known who. */
   missing(now: number): Wish[] {
     const people = new Set(this.#recent.filter(({ at }) => now - at < ABSENT_MS).map(({ to }) => to));
-    const [owner] = people;
+    const [key] = people;
     if (people.size !== 1) return [];
     return this.#fetches
-      .filter((one) => one.owner === owner && one.isAsked)
-      .map(({ file }) => ({ owner: owner as string, file }));
+      .filter((one) => nameKey(one.owner) === key && one.isAsked)
+      .map(({ owner, file }) => ({ owner, file }));
   }
 }
 
 /** Why nobody need be asked for it. */
 export function refusalOf({ owner, file }: Wish, ownName: string): string | undefined {
-  if (owner === '' || NOBODY.includes(owner)) return 'a file is asked of one: @NAME|getfile|FILE';
-  if (owner === 'me' || owner === ownName) return `${nameOf({ owner, file })}: that is you`;
+  const addressee = addresseeOf(owner);
+  if (owner === '' || addressee === 'all' || addressee === 'server') {
+    return 'a file is asked of one: @NAME|getfile|FILE';
+  }
+  if (addressee === 'me' || nameKey(owner) === nameKey(ownName.trim()))
+    return `${nameOf({ owner, file })}: that is you`;
   try {
     checkFileName(file);
     return undefined;

@@ -2,6 +2,8 @@
 // depends on it, and it forgets what was first.
 
 import type { Step } from './client-pipe-dialogue.ts';
+import { addresseeOf } from './client-pipe-words.ts';
+import { nameKey } from './names.ts';
 import { printable } from './printable.ts';
 import { fieldsOf, readAddress } from './wire-pipe.ts';
 
@@ -19,14 +21,15 @@ export class Names {
   #wanted: { readonly to: string; readonly file: string } | undefined;
 
   met(name: string): void {
-    if (isTypeable(name) && name !== 'me' && name !== 'server') keepIn(this.#people, name);
+    if (isTypeable(name) && addresseeOf(name) === 'somebody') keepIn(this.#people, name);
   }
 
-  /** What the server tells everybody in a room. */
-  heard(info: string): void {
+  /** What the server tells everybody in a room; who has left it. */
+  heard(info: string): string | undefined {
     const [, joined, left] = /^(?:New user (.*) has joined|User (.*) has left)$/.exec(info) ?? [];
     if (joined !== undefined) this.met(joined);
     if (left !== undefined) this.#left(left);
+    return left;
   }
 
   /** A list, as it came. */
@@ -43,7 +46,8 @@ export class Names {
   /** Somebody has what was asked for last. */
   has(owner: string): void {
     const wanted = this.#wanted;
-    if (!wanted || !isTypeable(owner) || (wanted.to !== 'all' && wanted.to !== owner)) return;
+    if (!wanted || !isTypeable(owner)) return;
+    if (addresseeOf(wanted.to) !== 'all' && nameKey(wanted.to) !== nameKey(owner)) return;
     const files = this.#files.get(owner) ?? new Set();
     keepIn(files, wanted.file);
     if (this.#files.size < MAX_NAMES || this.#files.has(owner)) this.#files.set(owner, files);
@@ -72,15 +76,16 @@ export class Names {
 
   #words(to: string, text: string, ownFiles: () => readonly string[]): readonly string[] {
     const [command] = /^\w+\|/.exec(text) ?? [];
-    if (to === 'server') return TO_SERVER;
-    if (command === undefined) return to === 'me' ? TO_ME : TO_ANYBODY;
-    const isOwn = to === 'me' && ABOUT_OWN_FILES.includes(command);
+    const addressee = addresseeOf(to);
+    if (addressee === 'server') return TO_SERVER;
+    if (command === undefined) return addressee === 'me' ? TO_ME : TO_ANYBODY;
+    const isOwn = addressee === 'me' && ABOUT_OWN_FILES.includes(command);
     const files = isOwn ? ownFiles().filter(isTypeable) : TO_ANYBODY.includes(command) ? this.#known(to) : [];
     return files.map((file) => command + file);
   }
 
   #known(owner: string): string[] {
-    if (owner !== 'all') return [...(this.#files.get(owner) ?? [])];
+    if (addresseeOf(owner) !== 'all') return [...(this.#files.get(owner) ?? [])];
     return [...new Set([...this.#files.values()].flatMap((files) => [...files]))];
   }
 }

@@ -15,15 +15,17 @@ export interface TransferOptions {
   readonly ip: string;
   /** Packets; undefined is 16 toward a classic client, and fitted to the path toward our own. */
   readonly window: number | undefined;
-  /** What is done to every datagram, for teaching and tests. Shares of 1. */
-  readonly trouble: {
-    readonly loss: number;
-    readonly duplicated: number;
-    readonly reordered: number;
-    readonly delayMs: number;
-    /** The same trouble each time; undefined is another one each time. */
-    readonly seed: number | undefined;
-  };
+  /** What is done to every datagram, for teaching and tests; undefined is nothing. Shares of 1. */
+  readonly trouble:
+    | {
+        readonly loss: number;
+        readonly duplicated: number;
+        readonly reordered: number;
+        readonly delayMs: number;
+        /** The same trouble each time; undefined is another one each time. */
+        readonly seed: number | undefined;
+      }
+    | undefined;
   /** A file that gets a line of JSON for each packet. */
   readonly trace: string | undefined;
   /** Silence for so long ends a transfer; undefined is up to the carrier. */
@@ -57,6 +59,8 @@ export interface TransferEvents {
   arrived(arrived: Arrived): void;
   /** Of `fetch`, after it has been invited; each wish ends once. */
   failed(wish: Wish, reason: string): void;
+  /** Its owner was not reached: from here on the server is asked for it. */
+  relaying(wish: Wish): void;
   /** Of `serve`; each request ends once, here or below. */
   served(request: Request, bytes: number, ms: number): void;
   notServed(request: Request, reason: string): void;
@@ -72,6 +76,8 @@ export interface Transfers {
   fetch(wish: Wish): Promise<Place | undefined>;
   /** It will not come: its owner is not there. Nothing more is heard of it. */
   abandon(wish: Wish): void;
+  /** Files of that one of which nothing comes any more are given up. */
+  ownerLeft(name: string): void;
   serve(request: Request): void;
   /** By datagram, in the words of the requester's wire. Nothing more is heard of it. */
   refuse(request: Request, reason: Refusal): void;

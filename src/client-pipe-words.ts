@@ -1,9 +1,10 @@
 // Layer 3. The words of the client's `pipe` face: what a typed line or a relayed message asks for, what is answered in
 // the classic client's own literals, and how things are shown. Nothing that goes on.
 
-import type { ClientRequest } from './client-pipe.ts';
-import type { Way } from './client-pipe-transfers.ts';
+import type { ClientRequest } from './client-pipe-requests.ts';
+import type { Arrived, Way } from './client-pipe-transfers.ts';
 import type { Action as FaceAction, PromptStyle } from './face.ts';
+import { nameKey } from './names.ts';
 import { printable } from './printable.ts';
 import { formatBytes, formatDuration } from './progress.ts';
 import { fieldsOf, type PipeReply, readAddress } from './wire-pipe.ts';
@@ -18,8 +19,8 @@ export interface Place {
 }
 
 export const PROMPT = '> ';
-export const PASSWORD_PROMPT = 'password> ';
-export const SECRET: PromptStyle = { secret: true };
+const PASSWORD_PROMPT = 'password> ';
+const SECRET: PromptStyle = { secret: true };
 export const LEAVE = '@server|exit';
 export const GOODBYE = 'Thank you for using the chat.';
 /** The answer to a question for a file that is there. */
@@ -29,6 +30,9 @@ export const MIN_WINDOW = 2;
 export const MAX_WINDOW = 1024;
 const MAX_PORT = 65_535;
 const MAX_OCTET = 255;
+/** The first octet of addresses that are a group's. */
+const FIRST_GROUP = 224;
+const IPV6_GROUPS = 8;
 
 // --- what is typed ---------------------------------------------------------------------------------------------
 
@@ -41,16 +45,22 @@ export type Typed =
   | { readonly kind: 'whohas'; readonly to: string | undefined; readonly of: string; readonly pattern: string }
   | { readonly kind: 'list'; readonly to?: undefined; readonly of: 'people' | 'rooms' };
 
-const NOBODY = ['all', 'me', 'server'];
+export type Addressee = 'all' | 'me' | 'server' | 'somebody';
+
+/** Whom a destination means; the server takes names for the same whatever their case. */
+export function addresseeOf(to: string): Addressee {
+  const key = nameKey(to);
+  return key === 'all' || key === 'me' || key === 'server' ? key : 'somebody';
+}
 
 export function readTyped(line: string): Typed {
   const address = readAddress(line);
   if (!address) return { kind: 'say', to: undefined };
   const { to, text } = address;
-  const said: Typed = { kind: 'say', to: NOBODY.includes(to) ? undefined : to };
+  const said: Typed = { kind: 'say', to: addresseeOf(to) === 'somebody' ? to : undefined };
   const [word = '', argument = '', ...more] = fieldsOf(text);
   const command = word.trim().toLowerCase();
-  if (to === 'server') return readAsked(command) ?? said;
+  if (addresseeOf(to) === 'server') return readAsked(command) ?? said;
   if (argument === '' || more.length > 0) return said;
   if (command === 'getfile') return { kind: 'getfile', to, file: argument };
   return command === 'whohas' ? { ...said, kind: 'whohas', of: to, pattern: argument } : said;
@@ -100,13 +110,30 @@ export function readRelayed(text: string): Relayed | undefined {
   return place && { kind: 'place', place };
 }
 
-/** `IP|PORT`, and `gbn2|TOKEN` behind it. */
+/** `IP|PORT`, and `gbn2|TOKEN` behind it; with that the address may be an IPv6 one. */
 export function readPlace([ip = '', port = '', wire, token]: readonly string[]): Place | undefined {
-  const isAddress = /^\d{1,3}(?:\.\d{1,3}){3}$/.test(ip) && ip.split('.').every((octet) => Number(octet) <= MAX_OCTET);
   const number = /^\d{1,5}$/.test(port.trim()) ? Number(port) : 0;
-  if (!isAddress || number < 1 || number > MAX_PORT) return undefined;
   const isSound = wire === 'gbn2' && /^[\w-]{1,64}$/.test(token ?? '');
+  const isAddress = isOneIpv4(ip) || (isSound && isOneIpv6(ip));
+  if (!isAddress || number < 1 || number > MAX_PORT) return undefined;
   return { ip, port: number, token: isSound ? token : undefined };
+}
+
+/** Of one machine: not everybody's, not a group's. */
+function isOneIpv4(ip: string): boolean {
+  if (!/^\d{1,3}(?:\.\d{1,3}){3}$/.test(ip)) return false;
+  const octets = ip.split('.').map(Number);
+  const [first = 0] = octets;
+  return first > 0 && first < FIRST_GROUP && octets.every((octet) => octet <= MAX_OCTET);
+}
+
+/** A zone means something on one machine only, so there is none. */
+function isOneIpv6(ip: string): boolean {
+  const halves = ip.split('::');
+  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')));
+  if (halves.length > 2 || !groups.every((group) => /^[\da-f]{1,4}$/i.test(group))) return false;
+  if (/^ff..(?::|$)/i.test(ip) || groups.every((group) => Number.parseInt(group, 16) === 0)) return false;
+  return halves.length === 2 ? groups.length < IPV6_GROUPS : groups.length === IPV6_GROUPS;
 }
 
 export function readWindow(argument: string): number | undefined {
@@ -115,6 +142,14 @@ export function readWindow(argument: string): number | undefined {
 }
 
 // --- what is shown -----------------------------------------------------------------------------------------------
+
+export function send(...lines: readonly string[]): Action {
+  return { kind: 'send', request: { kind: 'lines', lines } };
+}
+
+export function promptFor(isSecret: boolean): Action {
+  return isSecret ? { kind: 'prompt', text: PASSWORD_PROMPT, style: SECRET } : { kind: 'prompt', text: PROMPT };
+}
 
 export function plain(text: string): Action {
   return { kind: 'print', tone: 'plain', text };
@@ -164,7 +199,11 @@ const WAYS: Readonly<Record<Way, string>> = {
   relay: 'through the server',
 };
 
-export function arrivedText(path: string, bytes: number, ms: number, way: Way, isVerified: boolean): string {
+export function sentText(bytes: number, ms: number): string {
+  return `sent, ${formatBytes(bytes)} in ${formatDuration(ms)}`;
+}
+
+export function arrivedText({ path, bytes, ms, way, isVerified }: Arrived): string {
   const check = isVerified ? 'its SHA-256 is right' : 'nobody can say whether it is right';
   return `it is in ${printable(path)}: ${formatBytes(bytes)} in ${formatDuration(ms)}, ${WAYS[way]}, ${check}`;
 }

@@ -7,10 +7,12 @@
 
 import { Dialogue } from './client-pipe-dialogue.ts';
 import { Fetches, nameOf, refusalOf } from './client-pipe-fetches.ts';
+import { type ListOf, Lists } from './client-pipe-lists.ts';
 import { Names } from './client-pipe-names.ts';
+import type { PipeOptions } from './client-pipe-requests.ts';
 import { Sending } from './client-pipe-sending.ts';
 import { type Answer, Shares } from './client-pipe-shares.ts';
-import type { Arrived, Refusal, Request, Wish } from './client-pipe-transfers.ts';
+import type { Arrived, Request, Wish } from './client-pipe-transfers.ts';
 import {
   type Action,
   arrivedText,
@@ -21,44 +23,23 @@ import {
   MAX_WINDOW,
   MIN_WINDOW,
   note,
-  PASSWORD_PROMPT,
   type Place,
   PROMPT,
   plain,
+  promptFor,
   readRelayed,
   readTyped,
   readWindow,
-  SECRET,
+  send,
+  sentText,
   shown,
   textOf,
   withoutPassword,
 } from './client-pipe-words.ts';
 import { printable } from './printable.ts';
-import { formatBytes, formatDuration } from './progress.ts';
 import type { PipeReply } from './wire-pipe.ts';
 
-export type ClientRequest =
-  /** In one piece, each ended by a newline. */
-  | { readonly kind: 'lines'; readonly lines: readonly string[] }
-  /** To be answered with `invited` or `failed`. */
-  | { readonly kind: 'fetch'; readonly wish: Wish }
-  | { readonly kind: 'abandon'; readonly wish: Wish }
-  /** To be answered with `served` or `notServed`. */
-  | { readonly kind: 'serve'; readonly request: Request }
-  | { readonly kind: 'refuse'; readonly request: Request; readonly reason: Refusal }
-  | { readonly kind: 'window'; readonly packets: number };
-
-export interface PipeOptions {
-  /** Names of the files in one's own folder, as they are now. */
-  files(): readonly string[];
-  readonly isSharing: boolean;
-  /** So many files go out at once. */
-  readonly parallel: number;
-  /** It asks our server to pass files on. */
-  readonly usesServer: boolean;
-  /** Good news is for people; a script has the exit status, and waits for its files. */
-  readonly isPerson: boolean;
-}
+export type { ClientRequest, PipeOptions } from './client-pipe-requests.ts';
 
 /** More typed lines than this wait to be read. */
 const MAX_WAITING = 16;
@@ -82,8 +63,7 @@ export class PipeFace {
   readonly #names = new Names();
   readonly #typed: string[] = [];
   readonly #fetches = new Fetches();
-  /** Lists that the server has been asked for, and that have not come. */
-  readonly #lists: Array<'people' | 'rooms'> = [];
+  readonly #lists = new Lists();
   #isSecret = false;
   #hasMissed = false;
   #inputEnded = false;
@@ -185,8 +165,7 @@ export class PipeFace {
 
   arrived(file: Arrived, now: number): Action[] {
     if (!this.#fetches.end(file)) return [];
-    const text = arrivedText(file.path, file.bytes, file.ms, file.way, file.isVerified);
-    return [note(`${nameOf(file)}: ${text}`), ...this.#goOn(now)];
+    return [note(`${nameOf(file)}: ${arrivedText(file)}`), ...this.#goOn(now)];
   }
 
   failed(wish: Wish, reason: string, now: number): Action[] {
@@ -195,10 +174,15 @@ export class PipeFace {
     return [note(`${nameOf(wish)}: ${printable(reason)}`), ...this.#goOn(now)];
   }
 
+  /** After all, that is: how it has come is told in the end, so this is for people. */
+  relaying(wish: Wish): Action[] {
+    if (!this.#options.isPerson) return [];
+    return [note(`${nameOf(wish)}: not reached directly, it comes through the server`)];
+  }
+
   served({ to, file }: Request, bytes: number, ms: number, now: number): Action[] {
     this.#shares.ended();
-    const how = `sent, ${formatBytes(bytes)} in ${formatDuration(ms)}`;
-    const told = this.#options.isPerson ? [note(`${printable(file)} to ${printable(to)}: ${how}`)] : [];
+    const told = this.#options.isPerson ? [note(`${printable(file)} to ${printable(to)}: ${sentText(bytes, ms)}`)] : [];
     return [...told, ...this.#goOn(now)];
   }
 
@@ -249,7 +233,7 @@ export class PipeFace {
       case 'getfile':
         return this.#fetch({ owner: typed.to, file: typed.file });
       case 'list':
-        if (this.#lists.length < MAX_WAITING) this.#lists.push(typed.of);
+        this.#lists.ask(typed.of);
         break;
       case 'whohas':
         this.#names.wants(typed.of, typed.pattern);
@@ -289,39 +273,27 @@ export class PipeFace {
   // --- what the server says --------------------------------------------------------------------------------------
 
   #hear(reply: PipeReply, now: number): Action[] {
-    if (this.#isList(reply)) return this.#hearList(reply, now);
+    const of = this.#lists.take(reply, this.#dialogue.step, this.#isLeaving);
+    if (of !== undefined) return this.#hearList(of, reply, now);
     if (reply.kind === 'exit') return [plain(GOODBYE), ...this.#ended()];
     if (reply.kind === 'kill')
       return [note('The server is going down.'), send(LEAVE), ...this.#exit(this.#endStatus())];
     const safe = this.#dialogue.step === 'new password' ? withoutPassword(reply) : reply;
     const wasOver = this.#dialogue.isOver;
     this.#dialogue.heard(reply, now);
-    if (!wasOver) this.#expectList(reply);
+    if (!wasOver) this.#lists.expect(reply);
     if (!wasOver && this.#dialogue.isOver && this.#options.usesServer) this.#sending.say(ASK_FOR_FILES);
     return [shown(safe), ...this.#act(reply, now)];
   }
 
-  /** In a list nothing is a command: somebody, or some room, may be called `exit`, or `OK`. */
-  #isList({ kind }: PipeReply): boolean {
-    if (this.#lists.length === 0 || kind === 'kill') return false;
-    const isAlone = this.#dialogue.step === 'room';
-    return isAlone || kind === 'line' || (kind === 'exit' && !this.#isLeaving);
-  }
-
-  #hearList(reply: PipeReply, now: number): Action[] {
-    const of = this.#lists.shift() ?? 'people';
+  #hearList(of: ListOf, reply: PipeReply, now: number): Action[] {
     this.#names.listed(of, textOf(reply));
     this.#dialogue.heardNames(now);
     return [shown(reply)];
   }
 
-  #expectList(reply: PipeReply): void {
-    if (reply.kind === 'ok' && reply.text.startsWith('Here is a list of chatrooms')) this.#lists.push('rooms');
-    if (reply.kind === 'line' && reply.text.startsWith('Here is a list of peers')) this.#lists.push('people');
-  }
-
   #act(reply: PipeReply, now: number): Action[] {
-    if (reply.kind === 'info') this.#names.heard(reply.text);
+    if (reply.kind === 'info') return this.#inform(reply.text);
     if (reply.kind === 'error' && reply.text.startsWith(ABSENT)) return this.#missOwner(now);
     if (reply.kind !== 'relay') return [];
     const { from, text } = reply;
@@ -333,6 +305,12 @@ export class PipeFace {
     if (relayed.kind === 'own') return from === 'me' ? this.#obey(relayed.command, relayed.argument) : [];
     const answer = this.#shares.answer(from, relayed);
     return answer ? this.#give(answer) : [];
+  }
+
+  #inform(text: string): Action[] {
+    const left = this.#names.heard(text);
+    if (left === undefined || !this.#fetches.isFrom(left)) return [];
+    return [{ kind: 'send', request: { kind: 'owner-left', owner: left } }];
   }
 
   #give(answer: Answer): Action[] {
@@ -364,7 +342,7 @@ export class PipeFace {
     const { isSecret } = this.#dialogue;
     if (isSecret === this.#isSecret) return [];
     this.#isSecret = isSecret;
-    return [isSecret ? { kind: 'prompt', text: PASSWORD_PROMPT, style: SECRET } : { kind: 'prompt', text: PROMPT }];
+    return [promptFor(isSecret)];
   }
 
   // --- the end -----------------------------------------------------------------------------------------------------
@@ -419,8 +397,4 @@ export class PipeFace {
     this.#isOver = true;
     return [{ kind: 'exit', status, ...(error === undefined ? {} : { error }) }];
   }
-}
-
-function send(...lines: readonly string[]): Action {
-  return { kind: 'send', request: { kind: 'lines', lines } };
 }

@@ -7,7 +7,7 @@ import disk from 'node:fs/promises';
 import path from 'node:path';
 import { clearInterval, setInterval, setTimeout } from 'node:timers';
 import { type Given, UsageError } from './arguments.ts';
-import { systemCode, systemWords } from './disk.ts';
+import { isSameFile, systemCode, systemWords } from './disk.ts';
 import { HouseError, ProtocolError } from './errors.ts';
 import { type DownloadEnd, GbnDownload } from './gbn-download.ts';
 import { type PlotOptions, type ReceiveOptions, readGbnOptions, type SendOptions } from './gbn-options.ts';
@@ -17,7 +17,7 @@ import { renderText } from './gbn-plot-text.ts';
 import { GbnSocket } from './gbn-socket.ts';
 import { jsonOf, lineOf, linesOf, type Summary } from './gbn-summary.ts';
 import { parseTrace } from './gbn-trace.ts';
-import { TraceFile } from './gbn-trace-file.ts';
+import { TraceFiles } from './gbn-trace-file.ts';
 import { GbnUpload, newTransferId, type UploadEnd } from './gbn-upload.ts';
 import { PartLocks } from './part-locks.ts';
 import type { Exit } from './player.ts';
@@ -65,6 +65,7 @@ async function send(options: SendOptions): Promise<string | undefined> {
     throw new HouseError('no-such-file', `${file}: ${systemWords(error)}`);
   });
   const name = path.basename(real);
+  await checkTrace(options, real);
   const trace = openTrace(options, 'send');
   const reading = new Progress(printable(name), performance.now());
   reading.note = 'reading it';
@@ -93,8 +94,18 @@ async function send(options: SendOptions): Promise<string | undefined> {
     return await conclude(options, name, upload, end);
   } finally {
     stop();
+    endTrace(trace);
     trace?.close();
   }
+}
+
+/** A trace would be the end of the file that is to be sent. */
+async function checkTrace({ trace, file }: SendOptions, real: string): Promise<void> {
+  if (trace === undefined) return;
+  const [ours, theirs] = await Promise.all(
+    [real, trace].map((one) => disk.stat(one, { bigint: true }).catch(() => undefined)),
+  );
+  if (ours && isSameFile(ours, theirs)) throw new UsageError(`--trace ${trace}: that is ${file} itself`);
 }
 
 /** Tells how it went, and lets the last words be said. */
@@ -113,7 +124,7 @@ async function conclude(
   return `${printable(name)} was not sent: ${isUnheard ? `nobody answers on ${host} port ${port}` : printable(end.text)}`;
 }
 
-function sendWire(options: SendOptions, trace: TraceFile | undefined) {
+function sendWire(options: SendOptions, trace: TraceFiles | undefined) {
   const { window, packetBytes, silentMs, isClassic } = options;
   if (isClassic) return { kind: 'classic' as const, window: window === 'auto' ? CLASSIC_WINDOW : window };
   return { kind: 'sound' as const, transferId: newTransferId(), window, packetBytes, silentMs, onTrace: trace?.note };
@@ -134,22 +145,13 @@ async function receive(options: ReceiveOptions): Promise<string | undefined> {
   const trace = openTrace(options, 'recv');
   const socket = await openSocket(options);
   announce(options, socket.port);
-  let isStopped = false;
-  for (;;) {
-    const download = await openDownload(options, socket, trace);
-    const stop = watch(
-      () => download.progress,
-      () => {
-        isStopped = true;
-        download.abort('stopped by the receiver');
-      },
-    );
-    const end = await download.ended;
-    stop();
-    if (download.hasBegun) tell(options, { ...end, name: end.name ?? '' });
-    await Promise.race([download.closed, pause(end.code === 'silent' ? LINGER_MS : LAST_WORDS_MS)]);
-    download.close();
-    const error = end.isDone ? undefined : whyNot(end);
+  for (let count = 0; ; ) {
+    const { end, isStopped, hasBegun } = await receiveOne(options, socket, trace);
+    endTrace(trace);
+    if (end.isDone) count++;
+    // one who has got files, and waits for more, may stop waiting
+    const isFine = end.isDone || (isStopped && !hasBegun && count > 0);
+    const error = isFine ? undefined : whyNot(end);
     const isGoingOn = !isStopped && (options.isKeeping || end.isReplaced);
     if (!isGoingOn) {
       socket.close();
@@ -158,6 +160,30 @@ async function receive(options: ReceiveOptions): Promise<string | undefined> {
     }
     if (error !== undefined) process.stderr.write(`parley-client: ${error}\n`);
   }
+}
+
+/** To the last words; who stops it meanwhile does not wait for those. */
+async function receiveOne(options: ReceiveOptions, socket: GbnSocket, trace: TraceFiles | undefined) {
+  const download = await openDownload(options, socket, trace);
+  const stopped = Promise.withResolvers<void>();
+  let isStopped = false;
+  let isOver = false;
+  const unhear = hearStop(() => {
+    isStopped = true;
+    if (isOver) stopped.resolve();
+    else download.abort('stopped by the receiver');
+  });
+  const stopDrawing = draw(() => download.progress);
+  const end = await download.ended;
+  isOver = true;
+  stopDrawing();
+  const { hasBegun } = download;
+  if (hasBegun) tell(options, { ...end, name: end.name ?? '' });
+  const patience = pause(end.code === 'silent' ? LINGER_MS : LAST_WORDS_MS);
+  await Promise.race([download.closed, patience, stopped.promise]);
+  download.close();
+  unhear();
+  return { end, isStopped, hasBegun };
 }
 
 function whyNot({ name, text, keptBytes }: DownloadEnd): string {
@@ -177,7 +203,7 @@ async function openSocket({ port, trouble }: ReceiveOptions): Promise<GbnSocket>
   }
 }
 
-function openDownload(options: ReceiveOptions, socket: GbnSocket, trace: TraceFile | undefined): Promise<GbnDownload> {
+function openDownload(options: ReceiveOptions, socket: GbnSocket, trace: TraceFiles | undefined): Promise<GbnDownload> {
   const { directory, name, window, silentMs, isClassic } = options;
   const wire = isClassic
     ? { kind: 'classic' as const, window: window === 'auto' ? CLASSIC_WINDOW : window }
@@ -205,28 +231,48 @@ function tell({ isJson, kind }: SendOptions | ReceiveOptions, end: Summary): voi
 
 /** Draws, and hears Ctrl-C, until the answer is called. */
 function watch(progress: () => Progress | undefined, interrupted: () => void): () => void {
+  const unhear = hearStop(interrupted);
+  const stopDrawing = draw(progress);
+  return () => {
+    stopDrawing();
+    unhear();
+  };
+}
+
+function draw(progress: () => Progress | undefined): () => void {
   const { stderr } = process;
-  const isDrawn = stderr.isTTY === true && process.env.TERM !== 'dumb';
-  const draw = () => {
+  if (stderr.isTTY !== true || process.env.TERM === 'dumb') return () => {};
+  const timer = setInterval(() => {
     const line = progress()?.line(performance.now(), (stderr.columns || COLUMNS) - 1) ?? '';
     stderr.write(`\r\x1b[K${line}`);
-  };
-  const timer = isDrawn ? setInterval(draw, DRAW_MS) : undefined;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
+  }, DRAW_MS);
   return () => {
     clearInterval(timer);
-    if (isDrawn) stderr.write('\r\x1b[K');
+    stderr.write('\r\x1b[K');
+  };
+}
+
+/** Ctrl-C, once: the second one ends the program as ever. */
+function hearStop(interrupted: () => void): () => void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
+  return () => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, interrupted);
   };
 }
 
-function openTrace({ trace }: SendOptions | ReceiveOptions, end: 'send' | 'recv'): TraceFile | undefined {
+function openTrace({ trace }: SendOptions | ReceiveOptions, end: 'send' | 'recv'): TraceFiles | undefined {
   if (trace === undefined) return undefined;
   try {
-    return new TraceFile(trace, end);
+    return new TraceFiles(trace, end);
   } catch (error) {
     throw new HouseError('disk', `${trace} can't be written: ${systemWords(error)}`);
   }
+}
+
+/** What is wrong with it spoils nothing else. */
+function endTrace(trace: TraceFiles | undefined): void {
+  const trouble = trace?.endTransfer();
+  if (trouble !== undefined) process.stderr.write(`parley-client: ${trouble}\n`);
 }
 
 function onBug(error: unknown): never {

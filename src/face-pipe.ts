@@ -8,7 +8,8 @@ import type { TransferOptions, Wish } from './client-pipe-transfers.ts';
 import { type Action, MAX_WINDOW, MIN_WINDOW } from './client-pipe-words.ts';
 import { HouseError } from './errors.ts';
 import type { Face } from './face.ts';
-import { Folder } from './pipe-folder.ts';
+import { optionalNumber, readPath, readTrouble } from './gbn-options.ts';
+import { Folder, isDirectlyIn } from './pipe-folder.ts';
 import { type Connection, connect, findServer, PipeLink, type Server } from './pipe-link.ts';
 import { PipeTransfers } from './pipe-transfers.ts';
 import { type Exit, Player } from './player.ts';
@@ -22,7 +23,6 @@ const LAST_PORT = 50_009;
 const DIRECTORY = 'folder';
 const PARALLEL = '2';
 const MAX_PARALLEL = 1000;
-const MAX_NUMBER = 1_000_000_000;
 /** How often progress is drawn. */
 const DRAW_MS = 200;
 /** Of a terminal that does not tell. */
@@ -53,7 +53,7 @@ export const PIPE_LINE: CommandLine = {
     { flag: '--delay <ms>', help: 'How much later datagrams go out' },
     { flag: '--seed <number>', help: 'The same trouble each time' },
     { flag: '--trace <file>', help: 'A line of JSON for each packet' },
-    { flag: '--timeout <seconds>', help: 'Silence that ends a transfer' },
+    { flag: '--timeout <seconds>', help: 'Silence that ends a transfer', shownDefault: '15' },
     { flag: '--direct-only', help: 'Files never go through the server' },
     { flag: '--relay-only', help: 'Files always go through the server' },
     ...TLS_OPTIONS,
@@ -93,6 +93,7 @@ export function readOptions(given: Given): PipeClientOptions {
   const port = optionalNumber(given, 'port', 1, 65_535);
   const tls = readTls(given);
   if (tls && port === undefined) throw new UsageError('--tls: needs --port, the port that all protocols share');
+  const directory = readFileName(given, 'dir') ?? DIRECTORY;
   return {
     host,
     port,
@@ -100,10 +101,10 @@ export function readOptions(given: Given): PipeClientOptions {
     isSharing: (optionalNumber(given, 'share', 0, 1) ?? 1) === 1,
     parallel: wholeNumber('--parallel', given.one('parallel') ?? PARALLEL, 1, MAX_PARALLEL),
     transfers: {
-      directory: readFileName(given, 'dir') ?? DIRECTORY,
+      directory,
       window: optionalNumber(given, 'window', MIN_WINDOW, MAX_WINDOW),
       trouble: readTrouble(given),
-      trace: readFileName(given, 'trace'),
+      trace: readTrace(given, directory),
       timeoutMs: readTimeout(given),
       way: readWay(given, tls !== undefined),
     },
@@ -116,32 +117,16 @@ function readHost(host: string): string {
   return host === '0.0.0.0' ? '127.0.0.1' : host;
 }
 
-function readTrouble(given: Given): TransferOptions['trouble'] {
-  const oneIn = optionalNumber(given, 'errprob', 0, MAX_NUMBER);
-  const loss = readShare(given, 'loss');
-  if (oneIn !== undefined && loss !== undefined) throw new UsageError('--errprob and --loss say the same: give one');
-  return {
-    loss: loss ?? (oneIn !== undefined && oneIn > 1 ? 1 / oneIn : 0),
-    duplicated: readShare(given, 'dup') ?? 0,
-    reordered: readShare(given, 'reorder') ?? 0,
-    delayMs: optionalNumber(given, 'delay', 0, 60_000) ?? 0,
-    seed: optionalNumber(given, 'seed', 0, 2 ** 32 - 1),
-  };
-}
-
-/** Given in percent; of 1. */
-function readShare(given: Given, option: string): number | undefined {
-  const value = given.one(option);
-  if (value === undefined) return undefined;
-  const percent = /^(?:\d{1,3}(?:\.\d{1,6})?|\.\d{1,6})%?$/.test(value) ? Number.parseFloat(value) : Number.NaN;
-  if (!(percent >= 0 && percent <= 100)) throw new UsageError(`--${option} ${value}: must be a number from 0 to 100`);
-  return percent / 100;
-}
-
 function readFileName(given: Given, option: string): string | undefined {
   const value = given.one(option);
-  if (value === '' || value?.includes('\0')) throw new UsageError(`--${option}: must be a name`);
-  return value;
+  return value === undefined ? undefined : readPath(`--${option}`, value);
+}
+
+/** In the folder it would be shared, or be what is being sent. */
+function readTrace(given: Given, directory: string): string | undefined {
+  const trace = readFileName(given, 'trace');
+  if (trace === undefined || !isDirectlyIn(directory, trace)) return trace;
+  throw new UsageError(`--trace ${trace}: it would be in --dir ${directory}, where others get it; put it elsewhere`);
 }
 
 function readTimeout(given: Given): number | undefined {
@@ -155,11 +140,6 @@ function readWay(given: Given, isEncrypted: boolean): TransferOptions['way'] {
   if (direct && relay) throw new UsageError('--direct-only and --relay-only: give one');
   if (direct) return 'direct';
   return relay || isEncrypted ? 'relay' : 'any';
-}
-
-function optionalNumber(given: Given, option: string, least: number, most: number): number | undefined {
-  const value = given.one(option);
-  return value === undefined ? undefined : wholeNumber(`--${option}`, value, least, most);
 }
 
 // --- the client --------------------------------------------------------------------------------------------------
@@ -219,6 +199,7 @@ class PipeClient {
       {
         relayed: (who, file, trouble) => play(face.relayed(who, file, trouble, performance.now())),
         arrived: (file) => play(face.arrived(file, performance.now())),
+        relaying: (wish) => play(face.relaying(wish)),
         failed: (wish, reason) => play(face.failed(wish, reason, performance.now())),
         served: (request, bytes, ms) => play(face.served(request, bytes, ms, performance.now())),
         notServed: (request, reason) => play(face.notServed(request, reason, performance.now())),
@@ -277,6 +258,9 @@ class PipeClient {
         break;
       case 'abandon':
         this.#transfers.abandon(request.wish);
+        break;
+      case 'owner-left':
+        this.#transfers.ownerLeft(request.owner);
         break;
       case 'serve':
         this.#transfers.serve(request.request);

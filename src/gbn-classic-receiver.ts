@@ -61,7 +61,6 @@ export class ClassicReceiver {
   #isHeld = false;
   /** The last that was acknowledged since `STA`. */
   #ackedAgain: number | undefined;
-  /** For what is missing, since the last ack. */
   /** For what is missing, and it has not reacted. */
   #hasAsked = false;
   /** It will send what it waits for once more. */

@@ -6,8 +6,9 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { HouseError } from './errors.ts';
 import { ClassicIncoming, type EndOfTransfer, type Incoming, type IncomingOffer } from './gbn-classic-ends.ts';
 import { type DownloadEnd, type DownloadOptions, isClassicStart } from './gbn-download-options.ts';
+import { openOwnSocket } from './gbn-own-socket.ts';
 import { GbnSink } from './gbn-sink.ts';
-import { type Driver, GbnSocket, type Machine } from './gbn-socket.ts';
+import type { Driver, GbnSocket, Machine } from './gbn-socket.ts';
 import { emptyStats, type GbnStats, type GbnTrace } from './gbn-stats.ts';
 import { TracedReceiver } from './gbn-trace-file.ts';
 import { nextTransferId } from './gbn-upload.ts';
@@ -68,11 +69,11 @@ export class GbnDownload implements Driver {
     this.#expect();
   }
 
-  /** Rejects with the system's error. */
+  /** Rejects with `disk` when there is no socket. */
   static async open(options: DownloadOptions): Promise<GbnDownload> {
     const { socket, host = '', port, trouble, onBug } = options;
     const chosen = { ...(port !== undefined && { port }), ...(trouble && { trouble }) };
-    return new GbnDownload(options, socket ?? (await GbnSocket.open({ host, onBug, ...chosen })));
+    return new GbnDownload(options, socket ?? (await openOwnSocket({ host, onBug, ...chosen })));
   }
 
   /** Something, for so long. */

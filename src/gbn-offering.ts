@@ -63,7 +63,9 @@ export class Offering {
     const fitBlock = Math.max(1, Math.min(MAX_DATA, BLOCK_PACKETS, Math.floor(MAX_BLOCK_BYTES / this.mostBytes)));
     this.blockPackets = window === 'auto' ? fitBlock : 0;
     const fitTrain = Math.min(MAX_TRAIN, Math.max(MIN_TRAIN, Math.floor(TRAIN_BYTES / this.mostBytes)));
-    this.trainCount = Math.min(fitTrain, window === 'auto' ? MAX_TRAIN : window);
+    // no more than the file itself would take
+    const packets = Math.max(1, Math.ceil(options.size / this.mostBytes));
+    this.trainCount = Math.min(fitTrain, packets, window === 'auto' ? MAX_TRAIN : window);
   }
 
   train(now: number): Uint8Array[] {

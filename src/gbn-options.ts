@@ -154,7 +154,7 @@ function readTransfer(given: Given): TransferOptions {
   };
 }
 
-function readTrouble(given: Given): Trouble | undefined {
+export function readTrouble(given: Given): Trouble | undefined {
   const oneIn = optionalNumber(given, 'errprob', 0, MAX_ERRPROB);
   const loss = readShare(given, 'loss');
   if (oneIn !== undefined && loss !== undefined) throw new UsageError('--errprob and --loss say the same: give one');
@@ -191,12 +191,12 @@ function autoOr(given: Given, option: string, least: number, most: number): numb
   return value === 'auto' ? value : wholeNumber(`--${option}`, value, least, most);
 }
 
-function optionalNumber(given: Given, option: string, least: number, most: number): number | undefined {
+export function optionalNumber(given: Given, option: string, least: number, most: number): number | undefined {
   const value = given.one(option);
   return value === undefined ? undefined : wholeNumber(`--${option}`, value, least, most);
 }
 
-function readPath(what: string, value: string): string {
+export function readPath(what: string, value: string): string {
   if (value === '' || value.includes('\0')) throw new UsageError(`${what}: must be a name`);
   return value;
 }

@@ -1,8 +1,8 @@
 // Layer 1. From the traces of one end or of both to a sequence diagram, which is drawn elsewhere: arrows with their
 // times, notes, the sender's window. Pure.
 //
-// Two ends have two clocks. Where packets would arrive before they were sent, the receiver's is moved so that the
-// fastest packets of both directions take equally long. Which of several packets of one name has arrived is not
+// Two ends have two clocks, and each trace begins at 0. So the receiver's is moved until the fastest packets of both
+// directions take equally long. Which of several packets of one name has arrived is not
 // written anywhere: the likeliest is taken.
 
 import type { TracePacket } from './gbn-trace.ts';
@@ -193,8 +193,9 @@ function leastDelay(from: Trace, to: Trace): number | undefined {
 
 function clockShift(there: number | undefined, back: number | undefined): number {
   if (there === undefined && back === undefined) return 0;
-  if ((there ?? 0) >= 0 && (back ?? 0) >= 0) return 0;
-  return ((there ?? -(back as number)) - (back ?? -(there as number))) / 2;
+  // what is below a microsecond is no difference
+  const shift = ((there ?? -(back as number)) - (back ?? -(there as number))) / 2;
+  return Math.abs(shift) < 0.001 ? 0 : shift;
 }
 
 interface Pairing {
@@ -271,6 +272,7 @@ function cut({ arrows, windowsOf, oneWayMs, remarks }: Whole, options: PlotOptio
   const { fromMs = Number.NEGATIVE_INFINITY, toMs = Number.POSITIVE_INFINITY } = options;
   const most = Math.min(options.maxPackets ?? DEFAULT_PACKETS, MAX_PACKETS);
   const within = arrows.filter((arrow) => startOf(arrow) >= fromMs && startOf(arrow) <= toMs).sort(byStart);
+  if (within.length === 0 && arrows.length > 0) throw nothingWithin(arrows, options);
   const drawn = within.slice(0, most);
   // an arrow of which one end is not known goes half of the way
   const [least, last] = spanOf(
@@ -288,6 +290,17 @@ function cut({ arrows, windowsOf, oneWayMs, remarks }: Whole, options: PlotOptio
     oneWayMs,
     remarks: [...remarks, ...remarksOnCut(drawn.length, within.length, arrows.length)],
   };
+}
+
+function nothingWithin(arrows: readonly Arrow[], { fromMs, toMs }: PlotOptions): RangeError {
+  const [first, last] = spanOf(arrows.map(startOf));
+  const asked = [
+    fromMs === undefined ? '' : ` from ${formatMs(fromMs)}`,
+    toMs === undefined ? '' : ` to ${formatMs(toMs)}`,
+  ];
+  return new RangeError(
+    `there is no packet${asked.join('')}: the traced ones go from ${formatMs(first)} to ${formatMs(last)}`,
+  );
 }
 
 function remarksOnCut(drawn: number, within: number, all: number): string[] {

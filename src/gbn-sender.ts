@@ -233,7 +233,8 @@ export class GbnSender {
 
   #noteTrain(arrived: number): void {
     const { trainCount } = this.#offering;
-    this.#losses.note(trainCount, trainCount - Math.min(arrived, trainCount));
+    // one alone is no train, and not counted
+    if (trainCount > 1) this.#losses.note(trainCount, trainCount - Math.min(arrived, trainCount));
   }
 
   #blockCourse(file: FileWindow, limit: number): Course {

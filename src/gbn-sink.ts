@@ -2,18 +2,19 @@
 // which file it is. Bytes are written while the next ones come, so many at a time that nothing else has to wait.
 //
 // The note holds the SHA-256 of the whole file that the part is the beginning of. It is written when the part is empty,
-// and so before the first byte; an offer of another file, or a part without a note, begins at 0. What the note says is
-// believed for the time being only: in the end the SHA-256 of all bytes decides.
+// and so before the first byte. A part of another file, or one without a note, which may be of a transfer through the
+// server, is left as it is, and the next name taken. What the note says is believed for the time being only: in the end
+// the SHA-256 of all bytes decides.
 
 import path from 'node:path';
-import { carefulFlags, type Disk, entryAt, quietly, whileWriting } from './disk.ts';
+import { type Disk, entryAt, whileWriting } from './disk.ts';
 import { HouseError } from './errors.ts';
 import { checkFileName } from './file-names.ts';
+import { PartNote, UNKNOWN } from './gbn-part-note.ts';
 import { type Landed, Landing, type Locks } from './landing.ts';
 
 /** Hashed and written at once: a millisecond of work. */
 const WRITE_BYTES = 1024 * 1024;
-const NOTE_BYTES = 64;
 const MAX_NAMES = 100;
 const isWindows = process.platform === 'win32';
 
@@ -33,6 +34,7 @@ export class GbnSink {
   offset: number;
   readonly #options: SinkOptions;
   readonly #landing: Landing;
+  readonly #note: PartNote;
   #waiting: Uint8Array[] = [];
   #isWriting = false;
   #pushed: number;
@@ -46,6 +48,7 @@ export class GbnSink {
     this.#options = options;
     this.name = name;
     this.#landing = landing;
+    this.#note = new PartNote(options.disk, landing.partPath);
     this.offset = landing.length;
     this.#pushed = landing.length;
   }
@@ -55,8 +58,8 @@ export class GbnSink {
     const { name, landing } = await openFree(options);
     const sink = new GbnSink(options, name, landing);
     try {
-      const isSame = landing.length > 0 && landing.length <= size && (await sink.#readNote()) === options.sha256;
-      if (!isSame || options.sha256 === undefined) await sink.restart();
+      const isPart = landing.length > 0 && landing.length <= size && options.sha256 !== undefined;
+      if (!isPart || (await sink.#note.read()) !== options.sha256) await sink.restart();
       return sink;
     } catch (error) {
       await landing.close();
@@ -80,7 +83,7 @@ export class GbnSink {
   /** What is there is not of this file. */
   async restart(): Promise<void> {
     await this.#landing.restart();
-    await this.#writeNote();
+    await this.#note.write(this.#options.sha256 ?? UNKNOWN);
     this.offset = 0;
     this.#pushed = 0;
   }
@@ -101,7 +104,7 @@ export class GbnSink {
   async finish(): Promise<Landed> {
     await this.#last;
     const landed = await this.#landing.finish(this.#options.sha256 ?? this.#landing.prefixDigest());
-    await this.#removeNote();
+    await this.#note.remove();
     return landed;
   }
 
@@ -110,7 +113,7 @@ export class GbnSink {
     await this.#last;
     const isEmpty = this.#landing.length === 0;
     await this.#landing.close();
-    if (isEmpty) await this.#removeNote();
+    if (isEmpty) await this.#note.remove();
   }
 
   async #write(): Promise<void> {
@@ -138,49 +141,6 @@ export class GbnSink {
     }
     return this.#waiting.splice(0, count);
   }
-
-  // --- the note -------------------------------------------------------------------------------------------
-
-  /** Hidden, so that nobody is offered it. */
-  get #notePath(): string {
-    const { dir, base } = path.parse(this.#landing.partPath);
-    return path.join(dir, `.${base}`);
-  }
-
-  async #readNote(): Promise<string | undefined> {
-    const { disk } = this.#options;
-    let found: string | undefined;
-    await quietly(async () => {
-      const handle = await disk.open(this.#notePath, disk.constants.O_RDONLY | carefulFlags(disk));
-      try {
-        const bytes = new Uint8Array(NOTE_BYTES);
-        const { bytesRead } = await handle.read(bytes, 0, NOTE_BYTES, 0);
-        found = new TextDecoder().decode(bytes.subarray(0, bytesRead));
-      } finally {
-        await handle.close();
-      }
-    });
-    return found;
-  }
-
-  /** A new file each time: what else has the name of the old one keeps its content. */
-  async #writeNote(): Promise<void> {
-    const { disk, directory, sha256 } = this.#options;
-    await this.#removeNote();
-    if (sha256 === undefined) return;
-    await whileWriting(directory, async () => {
-      const handle = await disk.open(this.#notePath, 'wx');
-      try {
-        await handle.writeFile(sha256);
-      } finally {
-        await handle.close();
-      }
-    });
-  }
-
-  #removeNote(): Promise<void> {
-    return quietly(() => this.#options.disk.unlink(this.#notePath));
-  }
 }
 
 interface Free {
@@ -188,17 +148,70 @@ interface Free {
   readonly landing: Landing;
 }
 
-/** The name, or the first of `1NAME`, `11NAME`, … that no file has and no other transfer is filling. */
+/**
+ * The name, or the first of `1NAME`, `11NAME`, … that no file has, no other transfer is filling, and under which no part
+ * of another file waits to be gone on with. A part of this very file comes first, under whichever of these names.
+ */
 async function openFree(options: SinkOptions): Promise<Free> {
-  const { disk, directory, locks } = options;
-  let { name } = options;
-  for (let tries = 0; tries < MAX_NAMES; tries++, name = `1${name}`) {
-    checkFileName(name, isWindows);
-    const isTaken = await whileWriting(directory, () => entryAt(disk, path.join(directory, name)));
-    if (isTaken) continue;
-    const landing = await Landing.open({ disk, directory, name, locks, windows: isWindows });
-    if (path.basename(landing.partPath) === `${name}.part`) return { name, landing };
-    await landing.close();
+  const names = await freeNames(options);
+  for (const name of names) {
+    const opened = (await isOurs(options, name)) && (await openUnder(options, name, isOurs));
+    if (opened) return opened;
+  }
+  for (const name of names) {
+    const opened = (await isVacant(options, name)) && (await openUnder(options, name, isVacant));
+    if (opened) return opened;
   }
   throw new HouseError('disk', `there are too many files called ${options.name}`);
+}
+
+/** As long as they are ones that a file may have. */
+async function freeNames({ disk, directory, name: first }: SinkOptions): Promise<string[]> {
+  checkFileName(first, isWindows);
+  const names: string[] = [];
+  for (let tries = 0, name = first; tries < MAX_NAMES && isFileName(name); tries++, name = `1${name}`) {
+    const isTaken = await whileWriting(directory, () => entryAt(disk, path.join(directory, name)));
+    if (!isTaken) names.push(name);
+  }
+  return names;
+}
+
+function isFileName(name: string): boolean {
+  try {
+    checkFileName(name, isWindows);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Looked at once more when nobody else can fill it any more. */
+async function openUnder(options: SinkOptions, name: string, isRight: typeof isOurs): Promise<Free | undefined> {
+  const { disk, directory, locks } = options;
+  const landing = await Landing.open({ disk, directory, name, locks, windows: isWindows });
+  const isFirst = path.basename(landing.partPath) === `${name}.part`;
+  if (isFirst && (await isRight(options, name))) return { name, landing };
+  await landing.close();
+  return undefined;
+}
+
+/** There is a part of what is to come. */
+async function isOurs(options: SinkOptions, name: string): Promise<boolean> {
+  const { disk, directory, sha256 = UNKNOWN } = options;
+  const part = partOf(directory, name);
+  const entry = await whileWriting(directory, () => entryAt(disk, part));
+  return entry?.isFile() === true && (await new PartNote(disk, part).read()) === sha256;
+}
+
+/** There is no part, or one that nobody can go on with. */
+async function isVacant(options: SinkOptions, name: string): Promise<boolean> {
+  const { disk, directory } = options;
+  const part = partOf(directory, name);
+  const entry = await whileWriting(directory, () => entryAt(disk, part));
+  if (!entry) return true;
+  return entry.isFile() && (entry.size === 0n || (await new PartNote(disk, part).read()) === UNKNOWN);
+}
+
+function partOf(directory: string, name: string): string {
+  return path.join(directory, `${name}.part`);
 }

@@ -176,7 +176,11 @@ export class GbnSocket {
 
   /** While nothing is driven yet. */
   say(datagram: Uint8Array, to: Address): void {
-    if (!this.#isClosed) this.#socket.send(datagram, to.port, this.#asSent(to.ip));
+    try {
+      if (!this.#isClosed) this.#socket.send(datagram, to.port, this.#asSent(to.ip));
+    } catch {
+      // lost
+    }
   }
 
   /** Nothing that was sent is still on its way through the trouble. */

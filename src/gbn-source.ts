@@ -27,6 +27,8 @@ export class GbnSource {
   #piece: Piece | undefined;
   #ahead: Piece | undefined;
   #isReading = false;
+  /** What was being read when it was rewound is not wanted any more. */
+  #rewinds = 0;
   #reading: Promise<void> = Promise.resolve();
   #isClosed = false;
   /** Something has been read. */
@@ -56,6 +58,7 @@ export class GbnSource {
   rewind(): void {
     this.#piece = undefined;
     this.#ahead = undefined;
+    this.#rewinds++;
   }
 
   async close(): Promise<void> {
@@ -75,15 +78,18 @@ export class GbnSource {
 
   /** What is behind the piece in use; or, if that is not it, what is asked for. */
   #read(asked: number, bytes: number): void {
-    if (this.#isReading || this.#ahead || this.#isClosed) return;
+    if (this.#isReading || this.#isClosed) return;
     const position = cut(this.#piece, asked, 1) ? endOf(this.#piece as Piece) : asked;
+    if (this.#ahead?.position === position) return;
+    this.#ahead = undefined;
     const length = Math.min(Math.max(1, Math.floor(PIECE_BYTES / bytes)) * bytes, this.file.size - position);
     if (length <= 0) return;
     this.#isReading = true;
+    const rewinds = this.#rewinds;
     this.#reading = this.#fill(position, length).then(
       (piece) => {
         this.#isReading = false;
-        this.#ahead = piece;
+        if (rewinds === this.#rewinds) this.#ahead = piece;
         if (!this.#isClosed) this.onReady();
       },
       (error) => {

@@ -21,6 +21,9 @@ export interface Summary {
   readonly dropped: number;
 }
 
+/** Of less than this the offer and the acknowledgements are most of what was on the wire. */
+const LEAST_RATED_BYTES = 100_000;
+
 /** With a newline behind each. */
 export function linesOf(end: 'send' | 'recv', summary: Summary): string {
   const { stats, dropped } = summary;
@@ -94,10 +97,11 @@ function countsOf(end: 'send' | 'recv', stats: Readonly<GbnStats>): Array<[strin
   return [...common, ...own, ...(invalid > 0 ? [['invalid', invalid] as [string, number]] : [])];
 }
 
-function linkOf(end: 'send' | 'recv', { stats, size, offset }: Summary): string {
+function linkOf(end: 'send' | 'recv', { stats, size, offset, isDone }: Summary): string {
   const { roundTripMs, window, wireBytes } = stats;
-  const moved = Math.max(1, size - offset);
-  const wire = `${formatBytes(wireBytes)} on the wire (× ${(wireBytes / moved).toFixed(2)})`;
+  const moved = size - offset;
+  const rate = isDone && moved >= LEAST_RATED_BYTES ? ` (× ${(wireBytes / moved).toFixed(2)})` : '';
+  const wire = `${formatBytes(wireBytes)} on the wire${rate}`;
   if (end === 'recv' || roundTripMs === 0) return wire;
   return `RTT ${roundTripMs.toPrecision(3)} ms, window ${window}, ${wire}`;
 }

@@ -2,6 +2,7 @@
 // packet of the file, so that those of both ends are the same and can be read.
 
 import fs from 'node:fs';
+import { systemCode, systemWords } from './disk.ts';
 import type { Machine } from './gbn-socket.ts';
 import type { GbnTrace } from './gbn-stats.ts';
 import { printTraceLine } from './gbn-trace.ts';
@@ -9,21 +10,39 @@ import { readGbn } from './wire-gbn.ts';
 
 const WRITE_CHARS = 65_536;
 
+/** One that can't be written any more says nothing, and harms no transfer. */
 export class TraceFile {
+  readonly file: string;
   readonly #fd: number;
   readonly #end: 'send' | 'recv';
   #text = '';
   #firstSeq = 0;
   /** The first that is not acknowledged, or not here. */
   #base = 0;
+  #startedAt: number | undefined;
+  #trouble: string | undefined;
+  #isClosed = false;
 
   /** Throws the system's error. */
   constructor(file: string, end: 'send' | 'recv') {
+    this.file = file;
     this.#fd = fs.openSync(file, 'w');
     this.#end = end;
   }
 
-  readonly note = ({ at, direction, kind, seq, window, why }: GbnTrace): void => {
+  /** Why it is not whole, once that is known: at the latest when it is closed. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** Nothing has been noted. */
+  get isEmpty(): boolean {
+    return this.#startedAt === undefined;
+  }
+
+  readonly note = ({ at: now, direction, kind, seq, window, why }: GbnTrace): void => {
+    this.#startedAt ??= now;
+    const at = now - this.#startedAt;
     if (kind === 'offer') {
       this.#firstSeq = seq;
       this.#base = 0;
@@ -35,9 +54,12 @@ export class TraceFile {
     if (this.#text.length >= WRITE_CHARS) this.#flush();
   };
 
+  /** Never throws. */
   close(): void {
+    if (this.#isClosed) return;
     this.#flush();
-    fs.closeSync(this.#fd);
+    this.#isClosed = true;
+    this.#tryTo(() => fs.closeSync(this.#fd));
   }
 
   #follow(kind: string, number: number, why: string): void {
@@ -48,8 +70,72 @@ export class TraceFile {
   }
 
   #flush(): void {
-    fs.writeSync(this.#fd, this.#text);
+    const text = this.#text;
     this.#text = '';
+    if (this.#trouble !== undefined || this.#isClosed) return;
+    this.#tryTo(() => fs.writeFileSync(this.#fd, text));
+  }
+
+  #tryTo(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#trouble ??= systemCode(error) === 'ENOSPC' ? 'the disk is full' : systemWords(error);
+    }
+  }
+}
+
+/** A file for each of several transfers, one after the other: FILE, FILE.2, … */
+export class TraceFiles {
+  readonly #file: string;
+  readonly #end: 'send' | 'recv';
+  #current: TraceFile | undefined;
+  #number = 1;
+  #isClosed = false;
+  #trouble: string | undefined;
+
+  /** Throws the system's error. */
+  constructor(file: string, end: 'send' | 'recv') {
+    this.#file = file;
+    this.#end = end;
+    this.#current = new TraceFile(file, end);
+  }
+
+  readonly note = (trace: GbnTrace): void => {
+    if (!this.#current && this.#trouble === undefined && !this.#isClosed) this.#openNext();
+    this.#current?.note(trace);
+  };
+
+  /** A transfer is over. What is wrong with its trace. */
+  endTransfer(): string | undefined {
+    const current = this.#current;
+    if (!current?.isEmpty) this.#closeCurrent();
+    const trouble = this.#trouble;
+    this.#trouble = undefined;
+    return trouble;
+  }
+
+  /** Nothing is noted any more. Never throws. */
+  close(): void {
+    this.#isClosed = true;
+    this.#closeCurrent();
+  }
+
+  #closeCurrent(): void {
+    const current = this.#current;
+    if (!current) return;
+    current.close();
+    this.#current = undefined;
+    if (current.trouble !== undefined) this.#trouble = `the trace ${current.file} is not whole: ${current.trouble}`;
+  }
+
+  #openNext(): void {
+    const file = `${this.#file}.${++this.#number}`;
+    try {
+      this.#current = new TraceFile(file, this.#end);
+    } catch (error) {
+      this.#trouble = `${file} can't be written: ${systemWords(error)}`;
+    }
   }
 }
 

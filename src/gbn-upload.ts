@@ -7,7 +7,8 @@ import { clearInterval, clearTimeout, setInterval, setTimeout } from 'node:timer
 import { localIpFor } from './addresses.ts';
 import { HouseError } from './errors.ts';
 import { ClassicOutgoing, type EndOfTransfer, type Outgoing } from './gbn-classic-ends.ts';
-import { type Driver, GbnSocket, isOwnMachine, type Machine, type Trouble } from './gbn-socket.ts';
+import { openOwnSocket } from './gbn-own-socket.ts';
+import { type Driver, type GbnSocket, isOwnMachine, type Machine, type Trouble } from './gbn-socket.ts';
 import { GbnSource } from './gbn-source.ts';
 import type { GbnStats, GbnTrace } from './gbn-stats.ts';
 import { printable } from './printable.ts';
@@ -109,14 +110,14 @@ export class GbnUpload implements Driver {
     }, reachMs);
   }
 
-  /** Reads the file once, for its digest. Rejects with what a shelf throws, or the system about the socket. */
+  /** Reads the file once, for its digest. Rejects with what a shelf throws, or `disk` when there is no socket. */
   static async start(options: UploadOptions): Promise<GbnUpload> {
     const { shelf, name, peer, wire, host = '', port, trouble, onBug } = options;
     const source = await GbnSource.open(shelf, name);
     let socket: GbnSocket | undefined;
     try {
       const chosen = { ...(port !== undefined && { port }), ...(trouble && { trouble }) };
-      socket = await GbnSocket.open({ host, onBug, ...chosen });
+      socket = await openOwnSocket({ host, onBug, ...chosen });
       if (wire.kind === 'classic') return new GbnUpload(options, source, '', socket);
       const sha256 = await digestFor(shelf, source, () => socket?.say(waitOf(wire.transferId), peer));
       return new GbnUpload(options, source, sha256, socket);

@@ -2,6 +2,7 @@
 // for. What is half there, and what no message can name, is not among them.
 
 import fs from 'node:fs';
+import path from 'node:path';
 import { UsageError } from './arguments.ts';
 import { HouseError } from './errors.ts';
 import { checkFileName } from './file-names.ts';
@@ -43,6 +44,22 @@ export class Folder {
     } catch {
       return [];
     }
+  }
+}
+
+/** Whether the file is, or would be, one of the directory's own, whatever links lead there. */
+export function isDirectlyIn(directory: string, file: string): boolean {
+  return path.dirname(realPath(file)) === realPath(directory);
+}
+
+/** Of what is not there, where it would be. */
+function realPath(file: string): string {
+  const whole = path.resolve(file);
+  try {
+    return fs.realpathSync.native(whole);
+  } catch {
+    const parent = path.dirname(whole);
+    return parent === whole ? whole : path.join(realPath(parent), path.basename(whole));
   }
 }
 

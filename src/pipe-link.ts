@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { plainIp } from './addresses.ts';
 import { dial, type Server } from './tls-client.ts';
 import { PIPE_PROTOCOL } from './tls-protocol.ts';
 import type { OwnerAnswer } from './wire-owner.ts';
@@ -104,7 +105,7 @@ export class PipeLink {
 
   /** Of this side, as the server sees it. */
   get ip(): string {
-    return this.#socket.localAddress?.replace(/^::ffff:/, '') ?? '127.0.0.1';
+    return plainIp(this.#socket.localAddress) || '127.0.0.1';
   }
 
   /** In one piece; false when no more should be sent for now. */

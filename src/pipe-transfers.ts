@@ -2,11 +2,9 @@
 // the other end knows no better, on the classic one; through the server where they do not reach each other.
 
 import { Buffer } from 'node:buffer';
-import dgram from 'node:dgram';
 import disk from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
-import { setTimeout } from 'node:timers';
+import { clearInterval, setInterval, setTimeout } from 'node:timers';
 import type {
   Refusal,
   Request,
@@ -21,22 +19,26 @@ import { entryAt } from './disk.ts';
 import { HouseError } from './errors.ts';
 import { Fetcher } from './fetcher.ts';
 import { type DownloadEnd, GbnDownload } from './gbn-download.ts';
-import { TraceFile } from './gbn-trace-file.ts';
 import { GbnUpload, newTransferId, type UploadWire } from './gbn-upload.ts';
+import { nameKey } from './names.ts';
 import { PartLocks } from './part-locks.ts';
+import { Refusals, transferIdOf } from './pipe-refusals.ts';
+import { type Trace, Traces } from './pipe-traces.ts';
+import { Turns } from './pipe-turns.ts';
+import { printable } from './printable.ts';
+import { Progress } from './progress.ts';
 import { Sharer } from './sharer.ts';
 import { Shelf } from './shelf.ts';
 import type { TlsTrust } from './tls-client.ts';
-import { encodeGbn, ID_BYTES } from './wire-gbn.ts';
-import { encodeClassic } from './wire-gbn-classic.ts';
 import type { OwnerAnswer } from './wire-owner.ts';
 import type { PipeNotice } from './wire-pipe.ts';
 
 /** From asking for a file to the first sign of it, and from the first offer to the first answer. */
 const REACH_MS = 3000;
-/** A refusal may be lost. */
-const REFUSALS = 2;
-const REFUSAL_MS = 50;
+/** How soon it is noticed that somebody has answered. */
+const REACHED_MS = 50;
+/** Of one who has left, silence for so long is the end. */
+const LEFT_MS = 2000;
 const MAX_NAMES = 100;
 const isWindows = process.platform === 'win32';
 
@@ -55,16 +57,27 @@ interface Relay {
   readonly sharer: Sharer;
 }
 
+interface Download extends Wish {
+  readonly waiting: Progress;
+  hasOwnerLeft: boolean;
+}
+
+/** What has gone wrong at this end. */
+interface Trouble {
+  text: string | undefined;
+}
+
 export class PipeTransfers implements Transfers {
   readonly #options: TransferOptions;
   readonly #server: PipeServer;
   readonly #events: TransferEvents;
   readonly #shelf: Shelf;
   readonly #locks = new PartLocks();
-  readonly #downloads = new Map<GbnDownload, Wish>();
+  readonly #downloads = new Map<GbnDownload, Download>();
   readonly #uploads = new Set<GbnUpload>();
-  readonly #traces = new Set<TraceFile>();
-  #traced = 0;
+  readonly #traces: Traces;
+  readonly #turns = new Turns();
+  readonly #refusals = new Refusals();
   #window: number | undefined;
   #relay: Relay | undefined;
   readonly #welcome = Promise.withResolvers<void>();
@@ -75,6 +88,7 @@ export class PipeTransfers implements Transfers {
     this.#server = server;
     this.#events = events;
     this.#shelf = new Shelf(disk, options.directory, isWindows);
+    this.#traces = new Traces(options.trace);
     this.#window = options.window;
   }
 
@@ -86,23 +100,30 @@ export class PipeTransfers implements Transfers {
       return undefined;
     }
     const transferId = newTransferId();
-    const trace = this.#openTrace('recv');
-    const { directory, ip } = this.#options;
-    const download = await GbnDownload.open({
+    const trace = this.#traces.open('recv');
+    const download = await this.#openDownload(wish, transferId, trace).catch((error) => {
+      trace?.close();
+      throw error instanceof HouseError ? error : new HouseError('disk', `can't listen for it: ${error.message}`);
+    });
+    this.#downloads.set(download, { ...wish, waiting: waitingFor(wish), hasOwnerLeft: false });
+    download.ended.then((end) => this.#came(wish, download, end)).catch(this.#server.onBug);
+    if (trace) download.closed.then(() => trace.close()).catch(this.#server.onBug);
+    const token = Buffer.from(transferId).toString('base64url');
+    return { ip: this.#options.ip, port: download.port, token };
+  }
+
+  #openDownload({ owner, file }: Wish, transferId: Uint8Array, trace: Trace | undefined): Promise<GbnDownload> {
+    return GbnDownload.open({
       disk,
-      directory,
+      directory: this.#options.directory,
       locks: this.#locks,
-      name: wish.file,
-      from: wish.owner,
+      name: file,
+      from: owner,
       wire: { kind: 'first', transferId, window: this.#window, ...this.#soundOptions(trace) },
       trouble: this.#options.trouble,
       patienceMs: REACH_MS,
       onBug: this.#server.onBug,
-    }).catch(cannotListen);
-    this.#downloads.set(download, wish);
-    download.ended.then((end) => this.#came(wish, download, end)).catch(this.#server.onBug);
-    if (trace) download.closed.then(() => this.#closeTrace(trace)).catch(this.#server.onBug);
-    return { ip, port: download.port, token: Buffer.from(transferId).toString('base64url') };
+    });
   }
 
   /** The server's answer may be on its way. */
@@ -121,13 +142,38 @@ export class PipeTransfers implements Transfers {
     }
   }
 
+  ownerLeft(name: string): void {
+    for (const [download, { owner }] of this.#downloads) {
+      if (nameKey(owner) === nameKey(name)) this.#watch(download);
+    }
+  }
+
+  /** Its owner may have left the room alone, and go on sending. */
+  #watch(download: GbnDownload): void {
+    const done = download.progress?.done;
+    setTimeout(() => {
+      const one = this.#downloads.get(download);
+      const { progress } = download;
+      // what is all there is being checked
+      if (!one || (progress && progress.done === progress.total)) return;
+      if (progress?.done !== done) return this.#watch(download);
+      one.hasOwnerLeft = true;
+      download.abort(`${one.owner} has left`);
+    }, LEFT_MS).unref();
+  }
+
   #came(wish: Wish, download: GbnDownload, end: DownloadEnd): void {
     // an abandoned one is not spoken of
+    const hasOwnerLeft = this.#downloads.get(download)?.hasOwnerLeft;
     if (!this.#downloads.delete(download) || this.#isClosed) return;
     if (end.isDone) return this.#arrived(wish, end, download.isClassic ? 'classic' : 'direct');
     const mayRelay = this.#relay && this.#options.way === 'any' && !download.hasBegun;
-    if (this.#relay && mayRelay) return void this.#fetchThrough(this.#relay, wish);
     const kept = end.keptBytes > 0 ? '; what has come is kept for the next try' : '';
+    if (hasOwnerLeft) return this.#events.failed(wish, `${wish.owner} has left${kept}`);
+    if (this.#relay && mayRelay) {
+      this.#events.relaying(wish);
+      return void this.#fetchThrough(this.#relay, wish);
+    }
     this.#events.failed(wish, download.hasBegun ? `${end.text}${kept}` : `nothing came of it in ${REACH_MS / 1000} s`);
   }
 
@@ -148,8 +194,9 @@ export class PipeTransfers implements Transfers {
 
   serve(request: Request): void {
     this.#send(request).catch((error) => {
-      if (!(error instanceof HouseError)) this.#server.onBug(error);
-      else this.#events.notServed(request, error.message);
+      const reason = reasonOf(error);
+      if (reason === undefined) this.#server.onBug(error);
+      else if (!this.#isClosed) this.#events.notServed(request, reason);
     });
   }
 
@@ -157,9 +204,41 @@ export class PipeTransfers implements Transfers {
     // an event never comes inside a call
     await undefined;
     if (this.#options.way === 'relay') throw new HouseError('not-allowed', 'it can be had through the server only');
+    const askedAt = performance.now();
+    const endTurn = await this.#turns.take(request.to);
+    try {
+      const isStale = request.token !== undefined && performance.now() - askedAt > REACH_MS;
+      if (isStale) throw new HouseError('stalled', 'too many requests at a time: it has waited too long');
+      if (!this.#isClosed) await this.#sendNow(request, endTurn);
+    } finally {
+      endTurn();
+    }
+  }
+
+  async #sendNow(request: Request, endTurn: () => void): Promise<void> {
+    const trace = transferIdOf(request) ? this.#traces.open('send') : undefined;
+    const trouble: Trouble = { text: undefined };
+    const upload = await this.#startUpload(request, trace, trouble).catch((error) => {
+      trace?.close();
+      throw error;
+    });
+    if (trace) upload.closed.then(() => trace.close()).catch(this.#server.onBug);
+    if (this.#isClosed) return upload.close();
+    this.#uploads.add(upload);
+    // whoever has answered is there, and the next one may try
+    const timer = setInterval(() => upload.isReached && endTurn(), REACHED_MS);
+    const end = await upload.ended;
+    clearInterval(timer);
+    this.#uploads.delete(upload);
+    if (this.#isClosed) return;
+    if (end.isDone) return this.#events.served(request, end.size - end.offset, end.ms);
+    const text = trouble.text ?? (this.#relay && !upload.isReached ? UNREACHED : end.text);
+    this.#events.notServed(request, text);
+  }
+
+  #startUpload(request: Request, trace: Trace | undefined, trouble: Trouble): Promise<GbnUpload> {
     const { to, file, ip, port } = request;
-    const trace = this.#openTrace('send');
-    const upload = await GbnUpload.start({
+    return GbnUpload.start({
       shelf: this.#shelf,
       name: file,
       peer: { ip, port },
@@ -167,23 +246,15 @@ export class PipeTransfers implements Transfers {
       wire: this.#wireTo(request, trace),
       trouble: this.#options.trouble,
       reachMs: REACH_MS,
-      onBug: this.#server.onBug,
-    }).catch((error) => {
-      if (trace) this.#closeTrace(trace);
-      throw error;
+      onBug: (error) => {
+        trouble.text ??= reasonOf(error);
+        if (trouble.text === undefined) this.#server.onBug(error);
+      },
     });
-    if (this.#isClosed) return upload.close();
-    this.#uploads.add(upload);
-    const end = await upload.ended;
-    this.#uploads.delete(upload);
-    if (trace) upload.closed.then(() => this.#closeTrace(trace)).catch(this.#server.onBug);
-    if (this.#isClosed) return;
-    if (end.isDone) this.#events.served(request, end.size - end.offset, end.ms);
-    else this.#events.notServed(request, this.#relay && !upload.isReached ? UNREACHED : end.text);
   }
 
-  #wireTo({ token }: Request, trace: TraceFile | undefined): UploadWire {
-    const transferId = token === undefined ? undefined : idOf(token);
+  #wireTo(request: Request, trace: Trace | undefined): UploadWire {
+    const transferId = transferIdOf(request);
     if (!transferId) return { kind: 'classic', window: this.#window };
     return {
       kind: 'sound',
@@ -195,19 +266,19 @@ export class PipeTransfers implements Transfers {
   }
 
   refuse(request: Request, reason: Refusal): void {
-    const { to, ip, port, token } = request;
-    const transferId = token === undefined ? undefined : idOf(token);
-    const text = reason === 'busy' ? 'too many files are being sent, try again later' : 'there is no such file';
-    const datagram = transferId
-      ? encodeGbn(transferId, { kind: 'end', code: 'refused', text })
-      : encodeClassic(reason === 'busy' ? { kind: 'busy', requester: to } : { kind: 'not-found' });
-    const socket = dgram.createSocket(net.isIPv6(ip) ? 'udp6' : 'udp4').on('error', () => {});
-    const say = (times: number): void => {
-      if (times === 0) return void socket.close();
-      socket.send(datagram, port, ip, () => setTimeout(() => say(times - 1), REFUSAL_MS));
-    };
-    // a classic client takes the second for something else
-    say(transferId ? REFUSALS : 1);
+    this.#refuse(request, reason).catch((error) => {
+      // whoever asks that much is not answered
+      if (reasonOf(error) === undefined) this.#server.onBug(error);
+    });
+  }
+
+  async #refuse(request: Request, reason: Refusal): Promise<void> {
+    const endTurn = await this.#turns.take(request.to);
+    try {
+      if (!this.#isClosed) await this.#refusals.refuse(request, reason);
+    } finally {
+      endTurn();
+    }
   }
 
   setWindow(packets: number): void {
@@ -261,7 +332,7 @@ export class PipeTransfers implements Transfers {
   #goThrough(owner: string): void {
     const relay = this.#relay;
     for (const [download, wish] of this.#downloads) {
-      if (!relay || wish.owner !== owner || download.hasBegun) continue;
+      if (!relay || nameKey(wish.owner) !== nameKey(owner) || download.hasBegun) continue;
       this.#downloads.delete(download);
       download.close();
       if (this.#options.way === 'any') void this.#fetchThrough(relay, wish);
@@ -272,9 +343,10 @@ export class PipeTransfers implements Transfers {
   // --- all of it ---------------------------------------------------------------------------------------------
 
   lines(now: number, columns: number): readonly string[] {
-    const ways = [...this.#downloads.keys(), ...this.#uploads].map(({ progress }) => progress);
+    const coming = [...this.#downloads].map(([{ progress }, { waiting }]) => progress ?? waiting);
+    const going = [...this.#uploads].map(({ progress }) => progress);
     const relayed = this.#relay ? [...this.#relay.fetcher.active, ...this.#relay.sharer.active] : [];
-    return [...ways, ...relayed].flatMap((progress) => (progress ? [progress.line(now, columns)] : []));
+    return [...coming, ...going, ...relayed].map((progress) => progress.line(now, columns));
   }
 
   close(): void {
@@ -282,41 +354,30 @@ export class PipeTransfers implements Transfers {
     for (const download of this.#downloads.keys()) download.abort('the client has been ended');
     for (const upload of this.#uploads) upload.abort('the client has been ended');
     this.#relay?.sharer.close();
-    for (const trace of [...this.#traces]) this.#closeTrace(trace);
+    this.#refusals.close();
+    this.#traces.close();
   }
 
-  #soundOptions(trace: TraceFile | undefined) {
+  #soundOptions(trace: Trace | undefined) {
     return { silentMs: this.#options.timeoutMs, onTrace: trace?.note };
-  }
-
-  /** The first transfer's has the name that was given, the next ones' a number behind it. */
-  #openTrace(end: 'send' | 'recv'): TraceFile | undefined {
-    const { trace } = this.#options;
-    if (trace === undefined) return undefined;
-    const number = ++this.#traced;
-    try {
-      const file = new TraceFile(number === 1 ? trace : `${trace}.${number}`, end);
-      this.#traces.add(file);
-      return file;
-    } catch (error) {
-      throw new HouseError('disk', `can't write the trace: ${(error as Error).message}`);
-    }
-  }
-
-  #closeTrace(trace: TraceFile): void {
-    if (this.#traces.delete(trace)) trace.close();
   }
 }
 
 const UNREACHED = 'they can’t be reached directly; the server passes it on when they ask';
 
-function idOf(token: string): Uint8Array | undefined {
-  const id = Buffer.from(token, 'base64url');
-  return id.length === ID_BYTES ? new Uint8Array(id) : undefined;
+/** Of what the sender's machine and disk may come to; undefined of a bug. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof HouseError) return error.message;
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  const isOfSystem = typeof code === 'string' && /^E[A-Z0-9]+$/.test(code);
+  return isOfSystem ? `it can't be sent now: ${(error as Error).message}` : undefined;
 }
 
-function cannotListen(error: Error): never {
-  throw new HouseError('disk', `can't listen for it: ${error.message}`);
+/** Before anything has come. */
+function waitingFor({ owner, file }: Wish): Progress {
+  const progress = new Progress(printable(`${file} from ${owner}`), performance.now());
+  progress.note = printable(`waiting for ${owner}`);
+  return progress;
 }
 
 /** One that is taken gets a `1` in front. */

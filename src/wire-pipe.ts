@@ -89,8 +89,10 @@ const COMMANDS: ReadonlySet<string> = new Set([
 const LAST_WORDS: ReadonlySet<string> = new Set(['exit', 'quit', 'kill']);
 
 /** `@bob|getfile|song.mp3`, then `@bob|10.0.0.2|46268`, in one piece: two sends of a classic client. */
-const GLUED = /^(@([^|]+)\|getfile\|.*?)(@\2\|\d{1,3}(?:\.\d{1,3}){3}\|\d{1,5}(?:\|gbn2\|[\w-]+)?)(?=@|$)/is;
-const WHERE = /^\d{1,3}(?:\.\d{1,3}){3}\|\d{1,5}(?:\||$)/;
+const GLUED =
+  /^(@([^|]+)\|getfile\|.*?)(@\2\|(?:\d{1,3}(?:\.\d{1,3}){3}\|\d{1,5}(?:\|gbn2\|[\w-]+)?|[\da-f]{0,4}:[\da-f:]{1,38}\|\d{1,5}\|gbn2\|[\w-]+))(?=@|$)/is;
+/** An IPv6 address comes from our own clients alone: no classic one could send to it. */
+const WHERE = /^(?:\d{1,3}(?:\.\d{1,3}){3}\|\d{1,5}(?:\||$)|[\da-f]{0,4}:[\da-f:]{1,38}\|\d{1,5}\|gbn2\|)/i;
 
 // --- messages -----------------------------------------------------------------------------------------------
 

@@ -26,6 +26,8 @@ export function tellRequest(request: ClientRequest): string {
     case 'fetch':
     case 'abandon':
       return `=> ${request.kind} ${request.wish.file} of ${request.wish.owner}`;
+    case 'owner-left':
+      return `=> ${request.owner} has left`;
     case 'window':
       return `=> window ${request.packets}`;
     default: {

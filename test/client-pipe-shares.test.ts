@@ -1,5 +1,8 @@
+import net from 'node:net';
+import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { readPlace } from '../src/client-pipe-words.ts';
 import { Desk, entered, GREETING, tell } from './client-pipe-desk.ts';
 
 const GAP_MS = 50;
@@ -62,11 +65,62 @@ share('a file is sent once it is said where; its second half stands alone', () =
   ]);
 });
 
-for (const where of ['10.0.0.7|0', '10.0.0.7|65536', '10.0.0.256|1', 'host|1', '10.0.0.7', '::1|1']) {
+for (const where of [
+  '10.0.0.7|0',
+  '10.0.0.7|65536',
+  '10.0.0.256|1',
+  'host|1',
+  '10.0.0.7',
+  '::1|1',
+  '0.0.0.0|1',
+  '224.0.0.1|1',
+  '255.255.255.255|1',
+]) {
   share(`${where} is nowhere to send a file`, () => {
     entered().follows([['< #bob|getfile|song.mp3'], [`< #bob|${where}`]]);
   });
 }
+
+for (const [ip, isPlace] of [
+  ['::1', true],
+  ['2001:db8::7', true],
+  ['1:2:3:4:5:6:7:8', true],
+  ['FE80::1', true],
+  ['::', false],
+  [':', false],
+  [':::', false],
+  ['1::2::3', false],
+  ['1:2:3:4:5:6:7', false],
+  ['1:2:3:4:5:6:7:8:9', false],
+  ['1:2:3:4:5:6:7:8::', false],
+  ['12345::', false],
+  ['ff02::1', false],
+  ['fe80::1%eth0', false],
+  ['::ffff:10.0.0.7', false],
+  ['localhost', false],
+] as const) {
+  share(`${ip} is ${isPlace ? 'a' : 'no'} place for our own wire, and none for the classic one`, () => {
+    entered().follows([
+      ['< #bob|getfile|song.mp3'],
+      [`< #bob|${ip}|4000`],
+      [`< #bob|${ip}|4000|gbn2|tok`, ...(isPlace ? [`=> serve song.mp3 to bob at ${ip}:4000 tok`] : [])],
+    ]);
+  });
+}
+
+share('every address that is taken is one', () => {
+  const part = fc.oneof(
+    fc.constantFrom('', '0', 'ff02', 'FFFF', '12345', '1.2.3.4'),
+    fc.stringMatching(/^[\da-f]{0,5}$/),
+  );
+  fc.assert(
+    fc.property(fc.array(part, { maxLength: 10 }), (parts) => {
+      const ip = parts.join(':');
+      const place = readPlace([ip, '4000', 'gbn2', 'tok']);
+      if (place) assert.ok(net.isIP(ip) > 0, ip);
+    }),
+  );
+});
 
 share('what is not there, or not shared, or outside, is refused', () => {
   const ask = (file: string) =>
@@ -150,6 +204,9 @@ for (const [line, refusal] of [
   ['@all|getfile|x', 'a file is asked of one: @NAME|getfile|FILE'],
   ['@me|getfile|x', 'x from me: that is you'],
   ['@ann|getfile|x', 'x from ann: that is you'],
+  ['@ANN|getfile|x', 'x from ANN: that is you'],
+  ['@ALL|getfile|x', 'a file is asked of one: @NAME|getfile|FILE'],
+  ['@ME|getfile|x', 'x from ME: that is you'],
   ['@bob|getfile|../x', '../x from bob: a file name has no slash'],
 ] as const) {
   fetch(`${line} asks nobody`, () => {
@@ -169,6 +226,27 @@ fetch('an owner who is not there', () => {
   desk.do('> @bib|hi');
   place(desk, 'bob', 'x');
   desk.follows([[error], ['+1000', '-> @bib|hi', '-> @bob|getfile|x', '-> @bob|10.0.0.2|46268']]);
+});
+
+fetch('an owner who has left may be waited for in vain', () => {
+  const desk = entered();
+  desk.do('> @Bob|getfile|x');
+  place(desk, 'Bob', 'x');
+  desk.follows([
+    ['< INFO| User eve has left'],
+    ['< INFO| User bob has left', '=> bob has left'],
+    ['< #eve|INFO| User bob has left'],
+  ]);
+  desk.face.failed({ owner: 'Bob', file: 'x' }, 'Bob has left', desk.now);
+  desk.follows([['< INFO| User bob has left']]);
+});
+
+fetch('a person is told that it comes through the server', () => {
+  const x = { owner: 'alf', file: 'five.img' };
+  assert.equal(entered().face.relaying(x).map(tell), [
+    '(five.img from alf: not reached directly, it comes through the server)',
+  ]);
+  assert.equal(entered({ isPerson: false }).face.relaying(x), []);
 });
 
 fetch('a script waits for its files, and its status tells whether all came', () => {

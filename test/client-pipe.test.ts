@@ -150,6 +150,29 @@ way('a list of rooms may begin with OK', () => {
   assert.equal(desk.face.complete('O'), ['OK']);
 });
 
+for (const names of ['OK|ann', '#x|bob', 'INFO|bob', 'ERROR|x', 'exit|bob', 'Welcome to |x']) {
+  way(`a list of people may be ${names}, and what follows is none`, () => {
+    const desk = new Desk().follows([
+      ['> ann'],
+      ['> join'],
+      ['> den'],
+      ['< Please enter your username', '-> ann'],
+      ['< OK|Username ann accepted. Send create/join a chatroom', '-> join'],
+      ['< OK|Here is a list of chatrooms you can join.'],
+      ['< den', '-> den'],
+      ['< OK|You have joined chatroom - den'],
+      ['< Here is a list of peers in the room:'],
+    ]);
+    desk.do(`< ${names}`);
+    desk.follows([
+      ['> @all|hi'],
+      ['< Welcome to den. You are all set to pass messages', '-> @all|hi'],
+      ['< #bob|whohas|song.mp3'],
+      ['+50', '-> @bob|ME'],
+    ]);
+  });
+}
+
 way('too many tries: what the server says is shown, status 1', () => {
   new Desk().follows([
     ...GREETING,
@@ -274,7 +297,7 @@ talk('nothing that the server says moves the cursor', () => {
 // --- the end -----------------------------------------------------------------------------------------------------
 
 const end = suite('client-pipe: the end');
-for (const line of ['@server|exit', '@server|QUIT|now']) {
+for (const line of ['@server|exit', '@server|QUIT|now', '@SERVER|exit']) {
   end(`${line}: the server's exit is the end`, () => {
     entered().follows([[`> ${line}`, `-> ${line}`], ['<~ #bob|bye'], ['<~ exit', GOODBYE, 'exit 0']]);
   });

@@ -23,7 +23,7 @@ test('without options', () => {
     transfers: {
       directory: 'folder',
       window: undefined,
-      trouble: { loss: 0, duplicated: 0, reordered: 0, delayMs: 0, seed: undefined },
+      trouble: undefined,
       trace: undefined,
       timeoutMs: undefined,
       way: 'any',
@@ -34,7 +34,7 @@ test('without options', () => {
 test('with all of them', () => {
   const short = read('-s', '0', '-p', '5', '-w', '32', '-e', '50', '--ip', '10.0.0.5', '--port', '50003', '--dir', 'd');
   assert.equal([short.host, short.port, short.isSharing, short.parallel], ['10.0.0.5', 50_003, false, 5]);
-  assert.equal([short.transfers.directory, short.transfers.window, short.transfers.trouble.loss], ['d', 32, 0.02]);
+  assert.equal([short.transfers.directory, short.transfers.window, short.transfers.trouble?.loss], ['d', 32, 0.02]);
   const trouble = ['--loss', '2.5', '--dup=1%', '--reorder', '10', '--delay', '20', '--seed', '7'];
   const { transfers } = read(...trouble, '--trace', 't.json', '--timeout', '30', '--relay-only');
   assert.equal(transfers, {
@@ -45,7 +45,7 @@ test('with all of them', () => {
     way: 'relay',
   });
   assert.is(read('--direct-only').transfers.way, 'direct');
-  for (const none of ['0', '1']) assert.is(read('-e', none).transfers.trouble.loss, 0);
+  for (const none of ['0', '1']) assert.is(read('-e', none, '--seed', '1').transfers.trouble, undefined);
 });
 
 test('with TLS files go through the server, unless they shall not', () => {
@@ -96,6 +96,36 @@ test('a folder is made, and only what others can ask for is in it', () => {
     assert.equal([...folder.names()].sort(), ['Grüße.txt', 'song.mp3']);
     assert.throws(() => new Folder(path.join(directory, 'song.mp3')), /is not a directory/);
     assert.throws(() => new Folder(path.join(directory, 'song.mp3', 'x')), /is not a directory/);
+  } finally {
+    fs.rmSync(parent, { recursive: true, force: true });
+  }
+});
+
+test('a trace among what is shared is refused, whatever leads there', () => {
+  const parent = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-test-'));
+  try {
+    const dir = path.join(parent, 'dir');
+    fs.mkdirSync(path.join(dir, 'below'), { recursive: true });
+    fs.symlinkSync(dir, path.join(parent, 'link'));
+    fs.writeFileSync(path.join(dir, 'song.mp3'), '');
+    fs.symlinkSync(path.join(dir, 'song.mp3'), path.join(parent, 'trace'));
+    const words = (directory: string, trace: string) => [
+      ...['--dir', path.join(parent, directory)],
+      ...['--trace', path.join(parent, trace)],
+    ];
+    for (const [directory, trace] of [
+      ['dir', 'dir/t'],
+      ['dir', 'dir/below/../t'],
+      ['dir', 'link/song.mp3'],
+      ['link', 'dir/t'],
+      ['dir', 'trace'],
+      ['new', 'new/t'],
+    ] as const) {
+      assert.throws(() => read(...words(directory, trace)), /^--trace .*: it would be in --dir .*[^\n]$/, trace);
+    }
+    for (const trace of ['t', 'dir/below/t', 'other/t']) {
+      assert.is(read(...words('dir', trace)).transfers.trace, path.join(parent, trace));
+    }
   } finally {
     fs.rmSync(parent, { recursive: true, force: true });
   }

@@ -9,6 +9,7 @@ import path from 'node:path';
 import { clearInterval, setInterval } from 'node:timers';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { HouseError } from '../src/errors.ts';
 import { type DownloadOptions, GbnDownload } from '../src/gbn-download.ts';
 import type { GbnTrace } from '../src/gbn-stats.ts';
 import { GbnUpload, newTransferId, nextTransferId, type UploadOptions } from '../src/gbn-upload.ts';
@@ -95,6 +96,49 @@ for (const kind of ['classic', 'first'] as const) {
     assert.ok(content.equals(fs.readFileSync(came.path as string)));
   });
 }
+
+test('a socket that is not to be had is a refusal, and no bug', async () => {
+  const taken = dgram.createSocket('udp4');
+  await new Promise<void>((resolve) => taken.bind(0, HOST, () => resolve()));
+  const { port } = taken.address();
+  const rows = [
+    [{ port }, /^can't open a UDP port: the port is taken by another program$/],
+    // of the documentation's addresses
+    [{ host: '192.0.2.1' }, /^can't open a UDP port: the address is none of this machine$/],
+  ] as const;
+  for (const [options, words] of rows) {
+    for (const opening of [
+      () => upload(9, { wire: sound(newTransferId()), ...options }),
+      () => download({ wire: { kind: 'first', transferId: newTransferId() }, ...options }),
+    ]) {
+      const error = await opening().then(
+        () => undefined,
+        (refused) => refused,
+      );
+      assert.instance(error, HouseError);
+      assert.is(error.code, 'disk');
+      assert.match(error.message, words);
+    }
+  }
+  taken.close();
+});
+
+test('a system without room for one more socket says so', async () => {
+  const bind = dgram.Socket.prototype.bind;
+  dgram.Socket.prototype.bind = function (this: dgram.Socket) {
+    this.emit('error', Object.assign(new Error('bind EMFILE 0.0.0.0'), { code: 'EMFILE', syscall: 'bind' }));
+    return this;
+  } as typeof bind;
+  try {
+    const error = await upload(9, { wire: sound(newTransferId()) }).catch((refused) => refused);
+    assert.equal(
+      [error.code, error.message],
+      ['disk', "can't open a UDP port: too many files and connections are open"],
+    );
+  } finally {
+    dgram.Socket.prototype.bind = bind;
+  }
+});
 
 test('another transfer’s sender is not heard', async () => {
   const transferId = newTransferId();

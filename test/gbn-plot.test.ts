@@ -126,6 +126,29 @@ plot('draws the first packets of a long trace, or those of a time, and says so',
   assert.ok((part.windows[0]?.at ?? 0) >= part.fromMs);
 });
 
+plot('moves the clock also where each trace begins at 0', () => {
+  const { sender, receiver } = makeTraces({ ...BAD, receiverClockMs: -10 });
+  const { arrows, remarks } = layOut([sender, receiver]);
+  assert.equal(remarks, ["The receiver's clock was moved by 10 ms to agree with the sender's."]);
+  const back = arrows.find(({ kind }) => kind === 'accept');
+  assert.ok(Math.abs((back?.arrivedAt as number) - (back?.leftAt as number) - 10) < 1e-6);
+});
+
+plot('says of what time there is something to draw, where nothing was asked for', () => {
+  const { sender, receiver } = makeTraces(QUIET);
+  const last = Math.max(...sender.filter(({ direction }) => direction === 'out').map(({ at }) => at));
+  for (const [options, reason] of [
+    [{ fromMs: 90_000 }, /^there is no packet from 90000 ms: the traced ones go from 0 ms to \d[\d.]* ms$/],
+    [{ fromMs: 80_000, toMs: 90_000 }, /^there is no packet from 80000 ms to 90000 ms: /],
+  ] as const) {
+    assert.throws(
+      () => layOut([sender, receiver], options),
+      (error: unknown) => error instanceof RangeError && reason.test(error.message),
+    );
+  }
+  assert.ok(layOut([sender, receiver], { fromMs: last }).arrows.length > 0);
+});
+
 plot('has room for an empty trace, and for one packet', () => {
   assert.equal(layOut([[]]).arrows, []);
   const [one] = makeTraces(QUIET).sender;

@@ -65,7 +65,7 @@ for (const who of ['sender', 'receiver'] as const) {
   });
 }
 
-test_('another file of that name begins at 0', async () => {
+test_('another file of that name gets the next one, and the part is kept', async () => {
   const to = await receiver();
   const first = sender(file(randomBytes(4 * MB)), to.port, ...SLOW);
   await cut(to.dir, 'song.mp3', MB / 4);
@@ -76,8 +76,8 @@ test_('another file of that name begins at 0', async () => {
   const second = sender(file(content), again.port, '--json');
   await done(second, again.program);
   assert.is(told(second).offset, 0);
-  has(to.dir, 'song.mp3', content);
-  assert.equal(fs.readdirSync(to.dir), ['song.mp3']);
+  has(to.dir, '1song.mp3', content);
+  assert.equal(fs.readdirSync(to.dir).sort(), ['.song.mp3.part', '1song.mp3', 'song.mp3.part']);
 });
 
 test_('a part that is not what it is taken for: all of it is sent again', async () => {

@@ -84,30 +84,94 @@ const OTHERS: ReadonlyArray<readonly [string, Record<string, string>]> = [
   ['of another file', { 'song.part': 'hello', '.song.part': digest('hello there') }],
   ['without a note', { 'song.part': 'hello' }],
   ['with a note that is none', { 'song.part': 'hello', '.song.part': 'hello' }],
-  ['longer than the file', { 'song.part': 'hello world and more', '.song.part': digest('hello world') }],
 ];
 
 for (const [what, files] of OTHERS) {
+  test(`a part ${what} stays, and the next name is taken`, async () => {
+    const directory = directoryWith(files);
+    const sink = await open(directory, 'hello world');
+    assert.equal([sink.name, sink.offset], ['1song', 0]);
+    sink.push(bytes('hello world'));
+    await sink.finish();
+    await sink.close();
+    assert.equal(contents(directory), { ...files, '1song': 'hello world' });
+  });
+}
+
+const USELESS: ReadonlyArray<readonly [string, Record<string, string>]> = [
+  ['longer than the file', { 'song.part': 'hello world and more', '.song.part': digest('hello world') }],
+  ['that is empty, and without a note', { 'song.part': '' }],
+  ['that is empty, and of another file', { 'song.part': '', '.song.part': digest('hello there') }],
+];
+
+for (const [what, files] of USELESS) {
   test(`a part ${what} begins at 0`, async () => {
     const directory = directoryWith(files);
     const sink = await open(directory, 'hello world');
-    assert.is(sink.offset, 0);
+    assert.equal([sink.name, sink.offset], ['song', 0]);
     await sink.close();
     assert.equal(contents(directory), {});
   });
 }
 
+test('the part of the file is found behind those of others, and behind names without one', async () => {
+  const others = {
+    'song.part': 'by the relay',
+    '1song': 'a file',
+    '11song.part': 'hullo',
+    '.11song.part': digest('x'),
+  };
+  const own = { '1111song.part': 'hello', '.1111song.part': digest('hello world') };
+  const directory = directoryWith({ ...others, ...own });
+  const sink = await open(directory, 'hello world');
+  assert.equal([sink.name, sink.offset], ['1111song', 5]);
+  sink.push(bytes(' world'));
+  await sink.finish();
+  await sink.close();
+  assert.equal(contents(directory), { ...others, '1111song': 'hello world' });
+});
+
+test('what stands in the place of a part and is none stays', async () => {
+  const directory = directoryWith();
+  fs.mkdirSync(path.join(directory, 'song.part'));
+  const sink = await open(directory, 'hello');
+  assert.is(sink.name, '1song');
+  await sink.close();
+});
+
+test('a name too long for one more digit in front has no other', async () => {
+  const name = 's'.repeat(240);
+  const directory = directoryWith();
+  fs.writeFileSync(path.join(directory, `${name}.part`), 'hello');
+  let last: string | undefined;
+  for (let n = 0; n < 30; n++) {
+    const error = await open(directory, `hello ${n}`, name).then(
+      async (sink) => {
+        assert.is(sink.offset, 0);
+        sink.push(bytes('hel'));
+        await sink.close();
+      },
+      (refused) => refused,
+    );
+    if (error === undefined) continue;
+    assert.instance(error, HouseError);
+    last = error.code;
+  }
+  assert.is(last, 'disk');
+  assert.is(fs.readFileSync(path.join(directory, `${name}.part`), 'utf8'), 'hello');
+});
+
 test('a note that leads elsewhere is neither read nor written through', async () => {
-  const directory = directoryWith({ 'song.part': 'hello' });
+  const directory = directoryWith({ 'song.part': 'hello', '1song.part': '' });
   const outside = path.join(root, 'outside');
   fs.writeFileSync(outside, digest('hello world'));
-  fs.symlinkSync(outside, path.join(directory, '.song.part'));
+  for (const name of ['song', '1song']) fs.symlinkSync(outside, path.join(directory, `.${name}.part`));
   const sink = await open(directory, 'hello world');
-  assert.is(sink.offset, 0);
+  assert.equal([sink.name, sink.offset], ['1song', 0]);
   sink.push(bytes('hello'));
   await sink.close();
   assert.is(fs.readFileSync(outside, 'utf8'), digest('hello world'));
-  assert.is(fs.lstatSync(path.join(directory, '.song.part')).isSymbolicLink(), false);
+  assert.is(fs.lstatSync(path.join(directory, '.1song.part')).isSymbolicLink(), false);
 });
 
 test('a part that turns out to be wrong is refused its name, and can begin again', async () => {
@@ -156,13 +220,32 @@ test('a directory that is not there', async () => {
   assert.is(await refusal(open(path.join(root, 'nowhere'), 'x')), 'disk');
 });
 
+function openUnknown(directory: string): Promise<GbnSink> {
+  return GbnSink.open({ disk, directory, locks, name: 'song', sha256: undefined }, 1000);
+}
+
 test('without a digest it begins at 0 and is what it is', async () => {
   const directory = directoryWith({ 'song.part': 'hello' });
-  const sink = await GbnSink.open({ disk, directory, locks, name: 'song', sha256: undefined }, 1000);
+  const sink = await openUnknown(directory);
   sink.push(bytes('other'));
   await sink.finish();
   await sink.close();
-  assert.equal(contents(directory), { song: 'other' });
+  assert.equal(contents(directory), { 'song.part': 'hello', '1song': 'other' });
+});
+
+test('what was cut without a digest is of no use to anybody, and gives way', async () => {
+  for (const next of [openUnknown, (directory: string) => open(directory, 'other')]) {
+    const directory = directoryWith();
+    const first = await openUnknown(directory);
+    first.push(bytes('hello'));
+    await first.close();
+    const sink = await next(directory);
+    assert.equal([sink.name, sink.offset], ['song', 0]);
+    sink.push(bytes('other'));
+    await sink.finish();
+    await sink.close();
+    assert.equal(contents(directory), { song: 'other' });
+  }
 });
 
 test('much at once is written in order, and a failing disk is told', async () => {

@@ -77,6 +77,23 @@ test('after it is rewound it gives the beginning again', async () => {
   await source.close();
 });
 
+test('rewound while it reads: what was read does not stand in the way', async () => {
+  const source = await open();
+  assert.is(source.at(2_000_000, 262_144), undefined);
+  source.rewind();
+  assert.ok(Buffer.concat(await readAll(source, 0, () => 262_144)).equals(content));
+  await source.close();
+});
+
+test('who goes on somewhere else than what was read ahead gets that', async () => {
+  const source = await open();
+  for (const at of [0, 2_500_000, 0, 1_500_000]) {
+    const piece = source.at(at, 262_144) ?? (await later(source, at, 262_144));
+    assert.ok(Buffer.from(piece).equals(content.subarray(at, at + 262_144)), `at ${at}`);
+  }
+  await source.close();
+});
+
 test('a file that becomes shorter is told as changed', async () => {
   const file = path.join(root, 'short');
   fs.writeFileSync(file, content);

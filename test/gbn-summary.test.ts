@@ -59,6 +59,15 @@ test('of one that failed', () => {
   assert.match(line, /^song\.mp3: 1\.0 MB sent in 2\.00 s, 500 kB\/s, not all of it, /);
 });
 
+test('how much was on the wire for each byte is told of a whole file that is not small', () => {
+  const small = { ...DONE.stats, wireBytes: 90_000 };
+  assert.match(lineOf('recv', { ...DONE, size: 99_999, stats: small }), /90\.0 kB on the wire\n$/);
+  assert.match(lineOf('recv', { ...DONE, size: 100_000, stats: small }), /on the wire \(× 0\.90\)\n$/);
+  assert.match(lineOf('recv', { ...DONE, offset: 19_950_000, stats: small }), /on the wire\n$/);
+  assert.match(lineOf('recv', { ...DONE, isDone: false }), /on the wire\n$/);
+  assert.match(linesOf('send', { ...DONE, isDone: false }), /on the wire\n$/);
+});
+
 test('of the classic wire, which can not tell', () => {
   assert.match(lineOf('recv', { ...DONE, isConfirmed: false }), /, not confirmed by the other end, /);
 });

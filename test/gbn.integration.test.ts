@@ -26,8 +26,10 @@ test_(
       has(to.dir, `f${size}`, content);
     }
     assert.equal(fs.readdirSync(to.dir).sort(), ['f0', 'f1', 'f1000000', 'f2038', 'f2039']);
+    const before = to.program.stderr;
     to.program.kill('SIGINT');
-    await failed(to.program);
+    await done(to.program);
+    assert.is(to.program.stderr, before, 'it has nothing to complain of');
   },
   60,
 );
@@ -195,6 +197,65 @@ test_('traces of both ends, drawn', async () => {
   const text = await runToEnd({ command, port: 'none', args: [traces[0], '--text', '--from', '0', '--to', '100000'] });
   assert.is(text.status, 0, text.stderr);
   assert.match(text.stdout, /data 0/);
+});
+
+test_('one trace for each file that is received', async () => {
+  const trace = path.join(temporaryDirectory(), 'recv.trace');
+  const to = await receiver(undefined, '--keep', '--trace', trace);
+  for (const name of ['a', 'b']) {
+    await done(sender(file(randomBytes(5000), name), to.port, '--packet', '1000'));
+    await to.program.printed(new RegExp(`/${name}\n`));
+  }
+  to.program.kill('SIGINT');
+  await done(to.program);
+  assert.equal(fs.readdirSync(path.dirname(trace)).sort(), ['recv.trace', 'recv.trace.2']);
+  for (const one of [trace, `${trace}.2`]) {
+    const lines = fs.readFileSync(one, 'utf8').trim().split('\n');
+    assert.is(JSON.parse(lines[0] as string).at, 0);
+    assert.is(lines.filter((line) => JSON.parse(line).kind === 'data').length, 5);
+  }
+});
+
+test_('a file is not its own trace', async () => {
+  const content = randomBytes(100);
+  const at = file(content);
+  const link = path.join(temporaryDirectory(), 'link');
+  fs.symlinkSync(at, link);
+  for (const trace of [at, link]) {
+    const command = [...clientCommand(), 'gbn', 'send', at, '127.0.0.1:9', '--trace', trace];
+    const { status, stderr } = await runToEnd({ command, port: 'none' });
+    assert.is(status, 2);
+    assert.match(stderr, /^parley-client: --trace .*: that is .*song\.mp3 itself[^\n]*\n$/);
+  }
+  has(path.dirname(at), 'song.mp3', content);
+});
+
+test_('a trace that can not be written harms nothing', async () => {
+  if (!fs.existsSync('/dev/full')) return;
+  const content = randomBytes(300_000);
+  const to = await receiver(undefined, '--trace', '/dev/full');
+  const from = sender(file(content), to.port, '--trace', '/dev/full');
+  await done(from, to.program);
+  has(to.dir, 'song.mp3', content);
+  for (const { stderr } of [from, to.program]) {
+    assert.is(stderr.match(/the trace \/dev\/full is not whole: the disk is full/g)?.length, 1, stderr);
+  }
+});
+
+test_('a time of which nothing was traced: one line, status 1', async () => {
+  const trace = path.join(temporaryDirectory(), 'send.trace');
+  const to = await receiver();
+  await done(sender(file(randomBytes(100)), to.port, '--trace', trace), to.program);
+  const { status, stdout, stderr } = await runToEnd({
+    command: [...clientCommand(), 'gbn', 'plot'],
+    port: 'none',
+    args: [trace, '--from', '900000'],
+  });
+  assert.equal([status, stdout], [1, '']);
+  assert.match(
+    stderr,
+    /^parley-client: there is no packet from 900000 ms: the traced ones go from 0 ms to [\d.]+ ms\n$/,
+  );
 });
 
 // --- arguments ---------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { seededRandom } from '../src/bad-link.ts';
 import { BlockInbox, PlainInbox } from '../src/gbn-inbox.ts';
+import { type GbnSenderOptions, Offering } from '../src/gbn-offering.ts';
 import { Pacer } from '../src/gbn-pace.ts';
 import { chooseRepairs, LossMeter } from '../src/gbn-repairs.ts';
 import { RoundTrip } from '../src/gbn-rtt.ts';
@@ -99,6 +100,38 @@ time('of a train whose beginning passed at once the second half counts', () => {
   const { packets, us } = train.speed;
   assert.ok(Math.abs(us / packets - 100) < 1, `${us} for ${packets}`);
 });
+
+const OFFERED: GbnSenderOptions = {
+  transferId: new Uint8Array(8),
+  name: 'song',
+  size: 20_000_000,
+  sha256: 'ab'.repeat(32),
+  version: 'v1',
+  packetBytes: 'auto',
+  window: 'auto',
+  random: () => 0.5,
+};
+
+const TRAINS: ReadonlyArray<readonly [string, Partial<GbnSenderOptions>, number]> = [
+  ['a large file', {}, 32],
+  ['an empty file', { size: 0 }, 1],
+  ['a byte', { size: 1 }, 1],
+  ['a packet', { size: 1400 }, 1],
+  ['a byte more', { size: 1401 }, 2],
+  ['ten packets', { size: 14_000 }, 10],
+  ['a window', { window: 5 }, 5],
+  ['long packets', { packetBytes: 12_000 }, 4],
+  ['short packets', { packetBytes: 100, size: 250 }, 3],
+];
+
+for (const [what, options, count] of TRAINS) {
+  time(`an offer of ${what} is a train of ${count}, no more than the file`, () => {
+    const offering = new Offering({ ...OFFERED, ...options }, 7);
+    assert.equal([offering.trainCount, offering.train(0).length], [count, count]);
+    const bytes = offering.train(0).reduce((sum, datagram) => sum + datagram.length, 0);
+    assert.ok(bytes < 50_000, `${bytes} bytes`);
+  });
+}
 
 time('a train without its end is waited for, but not for long', () => {
   const train = new Train();

@@ -103,6 +103,23 @@ const ROWS: readonly Row[] = [
     [open('@bob|getfile|a@b.txt'), open('@bob|10.0.0.2|46268')],
   ],
   [
+    'our own second half by IPv6',
+    '@bob|getfile|a@bob|2001:db8::7|46268|gbn2|aB-9_@bob|getfile|b@bob|::1|4|gbn2|x',
+    [],
+    [
+      open('@bob|getfile|a'),
+      open('@bob|2001:db8::7|46268|gbn2|aB-9_'),
+      open('@bob|getfile|b'),
+      open('@bob|::1|4|gbn2|x'),
+    ],
+  ],
+  [
+    'no second half: no classic client has an IPv6 address',
+    '@bob|getfile|a@bob|::1|46268',
+    [],
+    [open('@bob|getfile|a@bob|::1|46268')],
+  ],
+  [
     'our own second half',
     '@bob|getfile|a@bob|10.0.0.2|46268|gbn2|aB-9_',
     [],
@@ -198,8 +215,10 @@ requests('tells commands, and where files are to go', () => {
     assert.ok(commandOf(text), text);
   }
   for (const text of ['', 'get file', 'getfiles|a', '|getfile', 'constructor']) assert.not(commandOf(text), text);
-  for (const text of ['10.0.0.2|46268', '10.0.0.2|46268|gbn2|T']) assert.ok(saysWhere(text), text);
-  for (const text of ['10.0.0.2', '10.0.0.2|', 'host|1', '10.0.0.2|46268x', '']) assert.not(saysWhere(text), text);
+  for (const text of ['10.0.0.2|46268', '10.0.0.2|46268|gbn2|T', '::1|4|gbn2|T', '2001:DB8::7|4|gbn2|T'])
+    assert.ok(saysWhere(text), text);
+  for (const text of ['10.0.0.2', '10.0.0.2|', 'host|1', '10.0.0.2|46268x', '', '::1|4', '::1|4|gbn3|T', 'a|4|gbn2|T'])
+    assert.not(saysWhere(text), text);
   assert.equal(fieldsOf('a||b'), ['a', '', 'b']);
 });
 requests.run();
@@ -435,7 +454,13 @@ law('no more is kept than a message and what came last', () => {
 
 law('what looks like many glued halves is read in no time', () => {
   // 64 KiB each: what is quadratic takes minutes
-  for (const unit of ['@b|getfile|', '@b|getfile|a@b|', '@b|getfile|a@b|1.2.3.4|5x', '@b|getfile|a@b|1.2.3.4|5']) {
+  for (const unit of [
+    '@b|getfile|',
+    '@b|getfile|a@b|',
+    '@b|getfile|a@b|1.2.3.4|5x',
+    '@b|getfile|a@b|1.2.3.4|5',
+    '@b|getfile|a@b|1:2|5|gbn2|',
+  ]) {
     const text = unit.repeat(Math.floor(MAX_MESSAGE_BYTES / unit.length));
     assert.ok(heard(text).later.length >= 1);
   }
