@@ -20,10 +20,10 @@ import {
   roomsThatFit,
   splitChat,
 } from '../src/wire-lobby.ts';
+import { bytesOf, drain, everyByte, feed, join } from './decoders.ts';
 
 type Sendable = Exclude<LobbyRequest, { kind: 'fault' }>;
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 const X = (count: number): string => 'x'.repeat(count);
 /** A frame with the size that it should have. */
@@ -31,38 +31,6 @@ const frame = (type: string, json: string): string => type + String(bytesOf(json
 const asks = (): LobbyRequestDecoder => new LobbyRequestDecoder();
 const hears = (): LobbyReplyDecoder => new LobbyReplyDecoder();
 
-function join(...parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function drain<M>(decoder: Decoder<M>): M[] {
-  const messages: M[] = [];
-  for (let message = decoder.next(); message !== undefined; message = decoder.next()) messages.push(message);
-  return messages;
-}
-
-/** Bytes cut at these positions. Each chunk is overwritten after its push: the decoder must own what it keeps. */
-function feed<M>(decoder: Decoder<M>, bytes: Uint8Array, cuts: readonly number[] = []): M[] {
-  const messages: M[] = [];
-  const ends = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
-  let from = 0;
-  for (const to of [...ends, bytes.length]) {
-    const chunk = bytes.slice(from, to);
-    decoder.push(chunk);
-    chunk.fill(0x0a);
-    messages.push(...drain(decoder));
-    from = to;
-  }
-  return messages;
-}
-
-const everyByte = (bytes: Uint8Array): number[] => Array.from(bytes, (_, index) => index);
 const cuts = fc.array(fc.nat(200_000), { maxLength: 12 });
 
 /** Whole, byte by byte, cut in two at every place, and at random: always the same. */

@@ -18,46 +18,14 @@ import {
   type MenuRequest,
   MenuRequestDecoder,
 } from '../src/wire-menu.ts';
+import { bytesOf, drain, everyByte, feed, join } from './decoders.ts';
 
 /** One byte for each character. */
 const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 const X = (count: number): string => 'x'.repeat(count);
 const HASH = '0123456789abcdef'.repeat(4);
 
-function join(...parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function drain<M>(decoder: Decoder<M>): M[] {
-  const messages: M[] = [];
-  for (let message = decoder.next(); message !== undefined; message = decoder.next()) messages.push(message);
-  return messages;
-}
-
-/** Bytes cut at these positions. Each chunk is overwritten after its push: the decoder must own what it keeps. */
-function feed<M>(decoder: Decoder<M>, bytes: Uint8Array, cuts: readonly number[] = []): M[] {
-  const messages: M[] = [];
-  const ends = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
-  let from = 0;
-  for (const to of [...ends, bytes.length]) {
-    const chunk = bytes.slice(from, to);
-    decoder.push(chunk);
-    chunk.fill(0x0a);
-    messages.push(...drain(decoder));
-    from = to;
-  }
-  return messages;
-}
-
-const everyByte = (bytes: Uint8Array): number[] => Array.from(bytes, (_, index) => index);
 const cuts = fc.array(fc.nat(200_000), { maxLength: 12 });
 
 /** Whole, byte by byte, and cut at random: always the same. */
