@@ -1,6 +1,6 @@
 // What the tests of all codecs do with a decoder: bytes go in, cut anywhere, and messages come out.
 
-import type { Decoder } from '../src/wire.ts';
+import { ByteQueue, type Decoder } from '../src/wire.ts';
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -36,3 +36,26 @@ export function feed<M>(decoder: Decoder<M>, bytes: Uint8Array, cuts: readonly n
 }
 
 export const everyByte = (bytes: Uint8Array): number[] => Array.from(bytes, (_, index) => index);
+
+interface Held {
+  /** Bytes that a queue held at most. */
+  most: number;
+  pushes: number;
+}
+
+/** What decoders keep while that is done. */
+export function watchQueues(work: (held: Held) => void): Held {
+  const held = { most: 0, pushes: 0 };
+  const original = ByteQueue.prototype.push;
+  ByteQueue.prototype.push = function (this: ByteQueue, bytes: Uint8Array): void {
+    original.call(this, bytes);
+    held.most = Math.max(held.most, this.length);
+    held.pushes++;
+  };
+  try {
+    work(held);
+  } finally {
+    ByteQueue.prototype.push = original;
+  }
+  return held;
+}

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ProtocolError } from '../src/errors.ts';
 import { pythonJson } from '../src/python-json.ts';
-import { ByteQueue, type Decoder } from '../src/wire.ts';
+import type { Decoder } from '../src/wire.ts';
 import {
   type Chat,
   chatTime,
@@ -20,7 +20,7 @@ import {
   roomsThatFit,
   splitChat,
 } from '../src/wire-lobby.ts';
-import { bytesOf, drain, everyByte, feed, join } from './decoders.ts';
+import { bytesOf, drain, everyByte, feed, join, watchQueues } from './decoders.ts';
 
 type Sendable = Exclude<LobbyRequest, { kind: 'fault' }>;
 
@@ -1005,19 +1005,11 @@ law('details are of ASCII and short, so that they can be sent and logged', () =>
 
 law('never keep more than a frame and what came last; nothing once it is broken', () => {
   const CHUNK = 64 * 1024;
-  const original = ByteQueue.prototype.push;
-  let most = 0;
-  let pushed = 0;
-  ByteQueue.prototype.push = function (this: ByteQueue, bytes: Uint8Array): void {
-    original.call(this, bytes);
-    most = Math.max(most, this.length);
-    pushed++;
-  };
-  try {
+  const { most } = watchQueues((held) => {
     const good = bytesOf(frame('LTRQ', X(9999)).repeat(7)).subarray(0, CHUNK);
     for (const chunk of [good, bytesOf('1'.repeat(CHUNK)), bytesOf('x'.repeat(CHUNK))]) {
       for (const decoder of [asks(), hears()] as const) {
-        pushed = 0;
+        held.pushes = 0;
         let isBroken = false;
         for (let count = 0; count < 20; count++) {
           decoder.push(chunk);
@@ -1026,14 +1018,12 @@ law('never keep more than a frame and what came last; nothing once it is broken'
           } catch {
             isBroken = true;
           }
-          if (isBroken) assert.ok(pushed <= 20);
+          if (isBroken) assert.ok(held.pushes <= 20);
         }
-        if (chunk[0] === 0x78) assert.is(pushed, 1);
+        if (chunk[0] === 0x78) assert.is(held.pushes, 1);
       }
     }
-  } finally {
-    ByteQueue.prototype.push = original;
-  }
+  });
   assert.ok(most > CHUNK && most <= CHUNK + MAX_FRAME_BYTES, `${most} bytes were kept`);
 });
 

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ByteQueue } from '../src/wire.ts';
 import {
   commandOf,
   encodeRelay,
@@ -21,7 +20,7 @@ import {
   readReply,
   saysWhere,
 } from '../src/wire-pipe.ts';
-import { bytesOf, drain, everyByte, feed } from './decoders.ts';
+import { bytesOf, drain, everyByte, feed, watchQueues } from './decoders.ts';
 
 const textOf = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 
@@ -409,13 +408,7 @@ law('with silences and the end anywhere: never an error', () => {
 
 law('no more is kept than a message and what came last', () => {
   const CHUNK = 64 * 1024;
-  const original = ByteQueue.prototype.push;
-  let most = 0;
-  ByteQueue.prototype.push = function (this: ByteQueue, bytes: Uint8Array): void {
-    original.call(this, bytes);
-    most = Math.max(most, this.length);
-  };
-  try {
+  const { most } = watchQueues(() => {
     for (const fill of ['x', '|', '@', '\r', '@b|getfile|']) {
       const decoder = new PipeRequestDecoder();
       const chunk = bytesOf(fill.repeat(CHUNK).slice(0, CHUNK));
@@ -424,9 +417,7 @@ law('no more is kept than a message and what came last', () => {
         drain(decoder);
       }
     }
-  } finally {
-    ByteQueue.prototype.push = original;
-  }
+  });
   assert.ok(most > CHUNK && most <= 2 * CHUNK + 1024, `${most} bytes were kept`);
 });
 
