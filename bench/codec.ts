@@ -1,6 +1,7 @@
 // The `lab` codec alone: how fast CHAT requests are decoded and CHAT replies encoded, without a socket.
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
+import { seededRandom } from '../src/bad-link.ts';
 import { encodeReply, encodeRequest, type LabRequest, LabRequestDecoder } from '../src/wire-lab.ts';
 import { formatCount, formatNumber, median, printMachine, printTable } from './harness.ts';
 
@@ -23,17 +24,6 @@ function makeStream(): Uint8Array {
     encodeRequest({ kind: 'chat', ref: '0', joinId: String(index % 100), name: `m${index % 100}`, text: TEXT }),
   );
   return Buffer.concat(requests);
-}
-
-/** Numbers that look random and are the same in every run (mulberry32). */
-function makeRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function cut(stream: Uint8Array, nextLength: () => number): Uint8Array[] {
@@ -73,7 +63,7 @@ function encodeAll(): number {
 
 function works(): Work[] {
   const stream = makeStream();
-  const random = makeRandom(1);
+  const random = seededRandom(1);
   const whole = cut(stream, () => CHUNK_BYTES);
   const pieces = cut(stream, () => 1 + Math.floor(random() * MAX_CUT_BYTES));
   return [

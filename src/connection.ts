@@ -11,7 +11,7 @@ import type { Visit } from './gate.ts';
 import type { Source } from './guarded-house.ts';
 import type { Http } from './http.ts';
 import { type Log, logBug } from './log.ts';
-import { countMessages } from './message-count.ts';
+import { afterMessages, countMessages } from './message-count.ts';
 import { type Outbox, OutPort } from './outbox.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 import type { Serving } from './serving.ts';
@@ -23,6 +23,8 @@ const END_MS = 5000;
 const END_BYTES = 1024 * 1024;
 /** Who has more than the soft limit waiting, and has taken nothing of it for this long, is gone. */
 const UNREAD_MS = 60_000;
+/** So many messages are passed on before it is asked whether there may be more. */
+const AT_ONCE = 256;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** What all connections of a server share. */
@@ -192,8 +194,7 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
 
   received(bytes: Uint8Array): void {
     if (this.#ending) return this.#readAfterEnd(bytes.length);
-    this.#guard(() => (this.#session ? this.#pass(this.#session, bytes) : this.#sniff(bytes)));
-    this.#measure(bytes);
+    this.#guard(() => (this.#session ? this.#take(this.#session, bytes) : this.#sniff(bytes)));
     this.#context.alarms.update(this);
   }
 
@@ -269,21 +270,39 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
 
   // --- inside --------------------------------------------------------------------------------------------
 
+  /** One read may be many thousand messages: of those it may not send yet, none is passed on. */
+  #take(session: Session, bytes: Uint8Array): void {
+    if (this.visit.isTrusted) return this.#pass(session, bytes);
+    if (this.#idleAt !== NEVER) this.#watchIdle();
+    for (let rest = bytes; rest.length > 0 && !this.#ending; ) {
+      const few = rest.subarray(0, afterMessages(this.#dialect, rest, AT_ONCE));
+      rest = rest.subarray(few.length);
+      this.#pass(session, few);
+      this.#measure(few);
+      if (rest.length === 0 || this.#mayRead) continue;
+      this.#socket.unshift(rest);
+      return;
+    }
+  }
+
   #pass(session: Session, bytes: Uint8Array): void {
     if (session.receive(bytes, this.#context.now())) return;
     this.#sessionFull = true;
     this.#socket.pause();
   }
 
+  get #mayRead(): boolean {
+    return !this.#congested && !this.#sessionFull && this.#slowUntil === 0;
+  }
+
   #readOn(): void {
-    if (!this.#congested && !this.#sessionFull && this.#slowUntil === 0) this.#socket.resume();
+    if (this.#mayRead) this.#socket.resume();
   }
 
   /** Who is too fast is read later, which costs nobody else; who goes on like that is told, and put out. */
   #measure(bytes: Uint8Array): void {
-    if (this.visit.isTrusted || this.#ending) return;
+    if (this.#ending) return;
     const now = this.#context.now();
-    if (this.#idleAt !== NEVER) this.#watchIdle();
     const wait = this.visit.read(countMessages(this.#dialect, bytes), bytes.length, now);
     if (this.visit.isHopeless(now)) return this.drop('you send too much, too fast: come back and go slower', 'flood');
     if (wait === 0) return;
@@ -325,7 +344,7 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
     }
     if (requireTls && !this.isEncrypted && !isLoopback(this.remote.ip)) return this.drop('TLS is required', 'plain');
     this.#become(found === 'own' ? (this.#own as Dialect) : dialects[found], bytes);
-    if (bytes && this.#session) this.#pass(this.#session, bytes);
+    if (bytes && this.#session) this.#take(this.#session, bytes);
   }
 
   #become(dialect: Dialect, first?: Uint8Array): void {

@@ -3,7 +3,7 @@
 
 import type { Backbone } from './backbone.ts';
 import type { Client } from './datagram-client.ts';
-import { clockTime, datagramsOf, type Entry, entryOfMail, entryOfPost, inOrder } from './datagram-missed.ts';
+import { datagramsOf, type Entry, entryOfMail, entryOfPost, inOrder } from './datagram-missed.ts';
 import { HouseError } from './errors.ts';
 import type { Post, Whisper } from './events.ts';
 import { MAIN_ROOM, nameKey } from './names.ts';
@@ -11,7 +11,7 @@ import type { Member } from './room.ts';
 import type { House } from './rooms.ts';
 import type { Mail } from './store.ts';
 import { AtMost } from './throttle.ts';
-import { encodeDatagram, splitMessage } from './wire-datagram.ts';
+import { clockTime, encodeDatagram, splitMessage } from './wire-datagram.ts';
 
 /** What is asked of an online client, how often, and how far apart. */
 const TOLD = { tries: 3, everyMs: 200, settledBy: 'ack' } as const;

@@ -3,7 +3,7 @@
 
 import type { Post } from './events.ts';
 import type { Mail } from './store.ts';
-import { encodeDatagram, type OfflineMessage, splitOffline } from './wire-datagram.ts';
+import { clockTime, encodeDatagram, type OfflineMessage, splitOffline } from './wire-datagram.ts';
 
 export interface Entry extends OfflineMessage {
   readonly at: number;
@@ -56,9 +56,4 @@ export function datagramsOf(
     }
     return { bytes: encodeDatagram(message), entries: whole };
   });
-}
-
-/** `HH:MM:SS`, local time. */
-export function clockTime(at: number): string {
-  return new Date(at).toTimeString().slice(0, 8);
 }

@@ -1,14 +1,13 @@
 // Layer 4. One UDP socket: its datagrams go to the session of their dialect; what is sent is bounded.
 
-import dgram from 'node:dgram';
-import net from 'node:net';
+import type dgram from 'node:dgram';
 import { setTimeout } from 'node:timers';
 import { localIpFor, peerIp } from './addresses.ts';
 import { type Log, logBug } from './log.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 import type { Address, DatagramPort, Ignored, Mailboxes } from './session.ts';
+import { asSent, openUdp } from './udp-socket.ts';
 
-const BUFFER_BYTES = 4 * 1024 * 1024;
 /** What would make more than this wait is thrown away: any datagram may be lost. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
@@ -44,17 +43,8 @@ export class DatagramSocket implements DatagramPort {
 
   /** `host` '' is every address, of both families where the system has both. */
   static async bind(port: number, host: string, log: Log, metrics: ServerMetrics): Promise<DatagramSocket> {
-    const isV6 = host === '' ? localIpFor('::1') === '::1' : net.isIPv6(host);
-    const socket = dgram.createSocket({ type: isV6 ? 'udp6' : 'udp4' });
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', (error) => {
-        socket.close();
-        reject(error);
-      });
-      socket.bind({ port, ...(host === '' ? {} : { address: host }), exclusive: true }, resolve);
-    });
-    socket.removeAllListeners('error').on('error', ({ message }) => log('warn', 'datagram socket', { error: message }));
-    growBuffers(socket);
+    const { socket, isV6 } = await openUdp(port, host);
+    socket.on('error', ({ message }) => log('warn', 'datagram socket', { error: message }));
     return new DatagramSocket(socket, socket.address().port, host, isV6, log, metrics);
   }
 
@@ -90,8 +80,7 @@ export class DatagramSocket implements DatagramPort {
     if (this.#closed || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
     if (!this.#mayAnswer(to, bytes.length)) return this.refused('answer', to);
     this.#waitingBytes += bytes.length;
-    const ip = this.#isV6 && net.isIPv4(to.ip) ? `::ffff:${to.ip}` : to.ip;
-    this.#socket.send(bytes, to.port, ip, () => {
+    this.#socket.send(bytes, to.port, asSent(to.ip, this.#isV6), () => {
       // an error is a lost datagram
       this.#waitingBytes -= bytes.length;
     });
@@ -141,15 +130,4 @@ export function mailboxes(host: string, log: Log, metrics: ServerMetrics): Mailb
       };
     },
   };
-}
-
-/** As far as the system allows. Deno allocates the whole buffer for each datagram, so not there. */
-function growBuffers(socket: dgram.Socket): void {
-  if ('Deno' in globalThis) return;
-  try {
-    socket.setRecvBufferSize(BUFFER_BYTES);
-    socket.setSendBufferSize(BUFFER_BYTES);
-  } catch {
-    // the system's own size has to do
-  }
 }

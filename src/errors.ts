@@ -15,6 +15,12 @@ export class ProtocolError extends Error {
   }
 }
 
+/** For a catch: anything else is a bug, and is thrown on. */
+export function protocolError(error: unknown): ProtocolError {
+  if (error instanceof ProtocolError) return error;
+  throw error;
+}
+
 /** Why the house refuses a request. */
 export type HouseCode =
   | 'bad-name'

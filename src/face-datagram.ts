@@ -9,11 +9,10 @@ import { type CommandLine, type Given, UsageError, wholeNumber } from './argumen
 import { DatagramFace } from './client-datagram.ts';
 import type { Action, ClientDatagram } from './client-datagram-asking.ts';
 import { PROMPT } from './client-datagram-words.ts';
-import { ProtocolError } from './errors.ts';
 import type { Face } from './face.ts';
 import { UNFIT } from './names.ts';
 import { type Exit, Player } from './player.ts';
-import { type DatagramMessage, decodeDatagram, encodeDatagram } from './wire-datagram.ts';
+import { clockTime, encodeDatagram, readDatagram } from './wire-datagram.ts';
 
 const MAX_NAME_CHARS = 64;
 const LEAST_PORT = 1024;
@@ -106,7 +105,7 @@ class DatagramClient {
     const { address } = await lookup(host, { family: 4 });
     await this.#bind(port);
     const server = { ip: address, port: serverPort };
-    this.#open(new DatagramFace({ name, port, server, clock: timeOfDay, json }));
+    this.#open(new DatagramFace({ name, port, server, clock: () => clockTime(Date.now()), json }));
   }
 
   #bind(port: number): Promise<void> {
@@ -126,7 +125,7 @@ class DatagramClient {
     const player = new Player<ClientDatagram>(this.#asPlayed(face), wire, leave);
     this.#player = player;
     this.#socket.on('message', (bytes, { address, port }) => {
-      const message = decode(bytes);
+      const message = readDatagram(bytes);
       if (message) this.#play(face, face.input(message, { ip: address, port }, performance.now()));
     });
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -185,22 +184,6 @@ class DatagramClient {
     this.#leave = leave;
     if (this.#sending === 0) leave();
   }
-}
-
-/** What makes no sense is dropped: an answer may hit somebody else. */
-function decode(bytes: Uint8Array): DatagramMessage | undefined {
-  try {
-    return decodeDatagram(bytes);
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    return undefined;
-  }
-}
-
-/** `HH:MM:SS` */
-function timeOfDay(): string {
-  const now = new Date();
-  return [now.getHours(), now.getMinutes(), now.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
 }
 
 function explain({ host, port }: DatagramClientOptions, { code, message }: NodeJS.ErrnoException): string {

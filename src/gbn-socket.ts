@@ -7,17 +7,17 @@
 // of the transfer says from where it goes on.
 
 import { randomInt } from 'node:crypto';
-import dgram from 'node:dgram';
+import type dgram from 'node:dgram';
 import net from 'node:net';
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { localIpFor, peerIp } from './addresses.ts';
 import { BadLink, type BadLinkOptions, seededRandom } from './bad-link.ts';
 import { type Address, isLoopback } from './session.ts';
+import { asSent, type Lookup, openUdp, type UdpSocket } from './udp-socket.ts';
 
 const FIRST_PORT = 40_000;
 const PORTS = 10_000;
 const ATTEMPTS = 10;
-const BUFFER_BYTES = 4 * 1024 * 1024;
 /** In one turn of the event loop: well below a millisecond of common packets, and one of the longest. */
 const BATCH = 64;
 /** Of datagrams that the system has not taken yet; what is behind them waits for its turn. */
@@ -103,7 +103,7 @@ export class GbnSocket {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = NEVER;
 
-  private constructor(socket: dgram.Socket, isV6: boolean, options: GbnSocketOptions) {
+  private constructor({ socket, isV6 }: UdpSocket, options: GbnSocketOptions) {
     this.#options = options;
     this.onStranger = options.onStranger;
     this.#socket = socket;
@@ -123,11 +123,10 @@ export class GbnSocket {
   /** Rejects with the system's error. */
   static async open(options: GbnSocketOptions): Promise<GbnSocket> {
     const { host } = options;
-    const isV6 = host === '' ? localIpFor('::1') === '::1' : net.isIPv6(host);
     for (let attempt = 1; ; attempt++) {
       const port = options.port || FIRST_PORT + randomInt(PORTS);
       try {
-        return new GbnSocket(await bind(port, host, isV6), isV6, options);
+        return new GbnSocket(await openUdp(port, host, lookup), options);
       } catch (error) {
         const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
         if (!isTaken || options.port || attempt === ATTEMPTS) throw error;
@@ -177,7 +176,7 @@ export class GbnSocket {
   /** While nothing is driven yet. */
   say(datagram: Uint8Array, to: Address): void {
     try {
-      if (!this.#isClosed) this.#socket.send(datagram, to.port, this.#asSent(to.ip));
+      if (!this.#isClosed) this.#socket.send(datagram, to.port, asSent(to.ip, this.#isV6));
     } catch {
       // lost
     }
@@ -254,7 +253,7 @@ export class GbnSocket {
     // Deno's socket hears nothing any more once it is connected
     if (!peer || isDeno) return;
     try {
-      this.#socket.connect(peer.port, this.#asSent(peer.ip));
+      this.#socket.connect(peer.port, asSent(peer.ip, this.#isV6));
       this.#isConnected = true;
     } catch {
       // then the others' datagrams cost a little
@@ -321,7 +320,7 @@ export class GbnSocket {
     try {
       if (this.#isConnected) this.#socket.send(datagram);
       else if (isDeno) this.#putCounted(datagram, peer);
-      else this.#socket.send(datagram, peer.port, this.#asSent(peer.ip));
+      else this.#socket.send(datagram, peer.port, asSent(peer.ip, this.#isV6));
     } catch {
       // lost
     }
@@ -330,17 +329,13 @@ export class GbnSocket {
   /** Deno does not say how much waits. */
   #putCounted(datagram: Uint8Array, { ip, port }: Address): void {
     this.#countedBytes += datagram.length;
-    this.#socket.send(datagram, port, this.#asSent(ip), () => {
+    this.#socket.send(datagram, port, asSent(ip, this.#isV6), () => {
       this.#countedBytes -= datagram.length;
     });
   }
 
   get #queuedBytes(): number {
     return isDeno ? this.#countedBytes : this.#socket.getSendQueueSize();
-  }
-
-  #asSent(ip: string): string {
-    return this.#isV6 && net.isIPv4(ip) ? `::ffff:${ip}` : ip;
   }
 
   /** One timer; one that is early does no harm, and is left. */
@@ -369,32 +364,5 @@ export function isOwnMachine(ip: string): boolean {
   return isLoopback(ip) || localIpFor(ip) === ip;
 }
 
-async function bind(port: number, host: string, isV6: boolean): Promise<dgram.Socket> {
-  const socket = dgram.createSocket({ type: isV6 ? 'udp6' : 'udp4', lookup });
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', (error) => {
-      socket.close();
-      reject(error);
-    });
-    socket.bind({ port, ...(host === '' ? {} : { address: host }), exclusive: true }, resolve);
-  });
-  socket.removeAllListeners('error');
-  growBuffers(socket);
-  return socket;
-}
-
-type Lookup = NonNullable<dgram.SocketOptions['lookup']>;
-
 /** Of addresses only, without a detour: it is asked for each datagram. */
 const lookup: Lookup = (address, _options, callback) => callback(null, address, net.isIPv6(address) ? 6 : 4);
-
-/** As far as the system allows. Deno allocates the whole buffer for each datagram, so not there. */
-function growBuffers(socket: dgram.Socket): void {
-  if (isDeno) return;
-  try {
-    socket.setRecvBufferSize(BUFFER_BYTES);
-    socket.setSendBufferSize(BUFFER_BYTES);
-  } catch {
-    // the system's own size has to do
-  }
-}

@@ -50,8 +50,9 @@ export class Http {
   take(socket: Socket, first: Uint8Array | undefined): void {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
-    if (first) socket.unshift(first);
     this.#open().emit('connection', socket);
+    // at once, not by unshift(): the parser reads on from the handle itself, and under Deno that can come first
+    if (first) socket.emit('data', first);
     socket.resume();
   }
 

@@ -9,18 +9,29 @@ const LAB_LINES = 4;
 const PIECE = 0.25;
 
 export function countMessages(dialect: string | undefined, bytes: Uint8Array): number {
+  const ends = count(bytes, endOf(dialect));
   switch (dialect) {
     case 'lab':
-      return Math.max(PIECE, count(bytes, NEWLINE) / LAB_LINES);
-    case 'lobby':
-      return Math.max(PIECE, count(bytes, BRACE));
+      return Math.max(PIECE, ends / LAB_LINES);
     // classic clients of these may send no newline: one piece is one message
     case 'menu':
     case 'pipe':
-      return Math.max(1, count(bytes, NEWLINE));
+      return Math.max(1, ends);
     default:
-      return Math.max(PIECE, count(bytes, NEWLINE));
+      return Math.max(PIECE, ends);
   }
+}
+
+/** Where the first `most` messages end; the end of the bytes if there are no more. */
+export function afterMessages(dialect: string | undefined, bytes: Uint8Array, most: number): number {
+  const end = endOf(dialect);
+  let left = dialect === 'lab' ? most * LAB_LINES : most;
+  for (let at = bytes.indexOf(end); at >= 0; at = bytes.indexOf(end, at + 1)) if (--left === 0) return at + 1;
+  return bytes.length;
+}
+
+function endOf(dialect: string | undefined): number {
+  return dialect === 'lobby' ? BRACE : NEWLINE;
 }
 
 function count(bytes: Uint8Array, byte: number): number {

@@ -4,7 +4,7 @@
 // Unpaired surrogates: in a text that has come they are U+FFFD, since a Python program dies when it prints one;
 // in a name they stay, so that it is refused, not mistaken for another.
 
-import { ProtocolError } from './errors.ts';
+import { ProtocolError, protocolError } from './errors.ts';
 import { Fields, FLAG, type Kind, malformed, typeName } from './json-frames.ts';
 import {
   decodeLiteral,
@@ -191,7 +191,7 @@ export function readDatagram(bytes: Uint8Array): DatagramMessage | undefined {
   try {
     return decodeDatagram(bytes);
   } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
+    protocolError(error);
     return undefined;
   }
 }
@@ -217,6 +217,11 @@ function readMsg(fields: Fields): DatagramMessage {
 
 function readOfflineMessages(fields: Fields): DatagramMessage {
   return { kind: 'offline_messages', messages: fields.need('offline_messages', OFFLINE) };
+}
+
+/** `HH:MM:SS`, local time. */
+export function clockTime(at: number): string {
+  return new Date(at).toTimeString().slice(0, 8);
 }
 
 // --- writing ----------------------------------------------------------------------------------------------

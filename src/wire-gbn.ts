@@ -5,7 +5,7 @@
 // has one of its own besides (`tx`), which tells what was lost and what an acknowledgement answers. Both are of 32 bits
 // and wrap. Stamps are microseconds of their writer's clock, of 32 bits.
 
-import { ProtocolError } from './errors.ts';
+import { ProtocolError, protocolError } from './errors.ts';
 import {
   type Accept,
   type Ack,
@@ -136,7 +136,7 @@ export function readGbn(bytes: Uint8Array): GbnMessage | undefined {
   try {
     return decodeGbn(bytes);
   } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
+    protocolError(error);
     return undefined;
   }
 }

@@ -1,7 +1,7 @@
 // Layer 1. The frames of `lobby`, both directions, pure: a type of four letters, the size of what follows in
 // four digits, a JSON object. Written as Python's json.dumps writes it (ASCII only), read as any UTF-8 JSON.
 
-import { ProtocolError } from './errors.ts';
+import { protocolError } from './errors.ts';
 import {
   encodeFrame,
   type Fields,
@@ -142,12 +142,6 @@ export class LobbyRequestDecoder implements Decoder<LobbyRequest> {
       return { kind: 'fault', detail: protocolError(error).message };
     }
   }
-}
-
-/** Anything else is a bug. */
-function protocolError(error: unknown): ProtocolError {
-  if (error instanceof ProtocolError) return error;
-  throw error;
 }
 
 function readRequest(frame: Frame): LobbyRequest {

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import type { Address } from '../src/session.ts';
 import { type DatagramMessage, decodeDatagram, encodeDatagram } from '../src/wire-datagram.ts';
 import { openDatagram, type Sent, settle, startedAgain, type TestDatagram } from './fakes.ts';
+import { type Random, randomFrom } from './random.ts';
 
 const SEEDS = Number(process.env.SEEDS ?? 1000);
 const FIRST = Number(process.env.SEED ?? 1);
@@ -28,18 +29,6 @@ const CLASSIC_TYPES: ReadonlySet<string> = new Set([
   'status_check',
   'error',
 ]);
-
-type Random = (below: number) => number;
-
-function randomFrom(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return (((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below;
-  };
-}
 
 interface Link {
   readonly loss: number;

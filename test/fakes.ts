@@ -633,19 +633,27 @@ export interface TestLobby extends TestHouse {
   readonly multicast: FakeMulticast;
 }
 
-export interface TestLobbyOptions extends Partial<LobbyOptions> {
-  readonly store?: MemoryStore;
-  readonly backbone?: Backbone;
-  readonly limits?: Partial<Limits>;
+export type TestLobbyOptions = Partial<LobbyOptions> & OnAccounts;
+
+interface OnAccounts {
+  readonly store?: MemoryStore | undefined;
+  readonly backbone?: Backbone | undefined;
+  readonly limits?: Partial<Limits> | undefined;
 }
 
-/** Everything is on the house's one clock. */
-export function openLobby(given: TestLobbyOptions = {}): TestLobby {
-  const { store = new MemoryStore(), backbone = new LocalBackbone(store), limits, ...options } = given;
+/** A house with accounts; everything is on its one clock. */
+function openAccounts({ store = new MemoryStore(), backbone = new LocalBackbone(store), limits }: OnAccounts) {
   const on = { ...openHouse(limits, backbone), store };
   const now = () => on.clock.now;
   const hasher = new FakeHasher();
   const accounts = new Accounts({ backbone, hasher, wall: now, now });
+  return { ...on, backbone, accounts, hasher, now };
+}
+
+export function openLobby(given: TestLobbyOptions = {}): TestLobby {
+  const { store, backbone, limits, ...options } = given;
+  const on = openAccounts({ store, backbone, limits });
+  const { accounts, now } = on;
   const [doors, multicast] = [new FakeDoors(), new FakeMulticast()];
   const lobby = openRealLobby({
     house: on.house,
@@ -657,7 +665,7 @@ export function openLobby(given: TestLobbyOptions = {}): TestLobby {
     broadcast: () => new FakeBroadcast(),
     ...options,
   });
-  return { ...on, lobby, backbone, accounts, hasher, doors, multicast };
+  return { ...on, lobby, doors, multicast };
 }
 
 /** A session on a port of the test's; opened now. */
@@ -870,19 +878,12 @@ export interface TestPipe extends TestHouse {
   pass(ms: number): Promise<void>;
 }
 
-export interface TestPipeOptions extends Partial<PipeOptions> {
-  readonly backbone?: Backbone;
-  readonly store?: MemoryStore;
-  readonly limits?: Partial<Limits>;
-}
+export type TestPipeOptions = Partial<PipeOptions> & OnAccounts;
 
-/** Everything is on the house's one clock. */
 export function openPipe(given: TestPipeOptions = {}): TestPipe {
-  const { store = new MemoryStore(), backbone = new LocalBackbone(store), limits, ...options } = given;
-  const on = { ...openHouse(limits, backbone), store };
-  const now = () => on.clock.now;
-  const hasher = new FakeHasher();
-  const accounts = new Accounts({ backbone, hasher, wall: now, now });
+  const { store, backbone, limits, ...options } = given;
+  const on = openAccounts({ store, backbone, limits });
+  const { accounts, now } = on;
   const said: string[] = [];
   let made = 0;
   const files = new Files({ random: () => `#${++made}`, isOpen: false });
@@ -909,7 +910,7 @@ export function openPipe(given: TestPipeOptions = {}): TestPipe {
     }
     on.clock.now = end;
   };
-  return { ...on, pipe, backbone, accounts, hasher, files, said, clients, pass };
+  return { ...on, pipe, files, said, clients, pass };
 }
 
 /** A connection, with the greeting read. */

@@ -1,6 +1,8 @@
 // Models of the classic programs at both ends of a file transfer, as the reference pages describe them: what they send
 // byte by byte, what they throw away, and what stops them for good. And the link between them and ours.
 
+import type { Random } from './random.ts';
+
 /** One character a byte. */
 export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1');
@@ -8,19 +10,6 @@ export function latin1(bytes: Uint8Array): string {
 
 export function bytesOf(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'latin1'));
-}
-
-/** A number of 0 up to and without `below`. */
-export type Random = (below: number) => number;
-
-export function randomFrom(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return (((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below;
-  };
 }
 
 // --- the link ---------------------------------------------------------------------------------------------

@@ -15,9 +15,8 @@ import {
   Link,
   type LinkOptions,
   latin1,
-  type Random,
-  randomFrom,
 } from './gbn-classic-peers.ts';
+import { type Random, randomFrom } from './random.ts';
 
 const SEEDS = Number(process.env.SEEDS ?? 200);
 const CLEAN: LinkOptions = { delayMs: 0.2 };

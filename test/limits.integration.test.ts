@@ -92,6 +92,17 @@ stop_('who is a little too fast is slowed: nothing is lost, others are not', asy
   assert.is(heard.match(/MESSAGE: line \d+\n/g)?.length, 150);
 });
 
+stop_('one read of many thousand messages is not passed on at once', async () => {
+  const server = await strict('messages=300+1/s');
+  const [ann, bob] = [await member(server, 'ann'), await member(server, 'bob')];
+  const page = Array.from({ length: 1000 }, (_, at) => chat(0, 1, 'ann', `line ${at}`)).join('');
+  ann.send(page);
+  await bob.expect(/[\s\S]*MESSAGE: line 299\n\n/);
+  bob.send(chat(0, 2, 'bob', 'I am heard'));
+  const heard = await bob.expect(/[\s\S]*MESSAGE: I am heard\n\n/);
+  assert.not.match(heard, /line 600\n/);
+});
+
 stop_('no line of a menu client is cut where it is slowed', async () => {
   const server = await strict('messages=20+100/s');
   const watcher = await watchMain(server);

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ProtocolError } from '../src/errors.ts';
-import type { Decoder } from '../src/wire.ts';
 import {
   decodeLabDatagram,
   encodeReply,
@@ -13,44 +12,12 @@ import {
   LabRequestDecoder,
   MAX_TEXT_BYTES,
 } from '../src/wire-lab.ts';
+import { bytesOf, drain, everyByte, feed, join } from './decoders.ts';
 
 type Sendable = Exclude<LabRequest, { kind: 'other' | 'fault' }>;
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-function join(...parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function drain<M>(decoder: Decoder<M>): M[] {
-  const messages: M[] = [];
-  for (let message = decoder.next(); message !== undefined; message = decoder.next()) messages.push(message);
-  return messages;
-}
-
-/** Bytes cut at these positions. Each chunk is overwritten after its push: the decoder must own what it keeps. */
-function feed<M>(decoder: Decoder<M>, bytes: Uint8Array, cuts: readonly number[] = []): M[] {
-  const messages: M[] = [];
-  const ends = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
-  let from = 0;
-  for (const to of [...ends, bytes.length]) {
-    const chunk = bytes.slice(from, to);
-    decoder.push(chunk);
-    chunk.fill(0x0a);
-    messages.push(...drain(decoder));
-    from = to;
-  }
-  return messages;
-}
-
-const everyByte = (bytes: Uint8Array): number[] => Array.from(bytes, (_, index) => index);
 const requests = (text: string | Uint8Array): LabRequest[] =>
   feed(new LabRequestDecoder(), typeof text === 'string' ? bytesOf(text) : text);
 

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ProtocolError } from '../src/errors.ts';
 import { pythonJson } from '../src/python-json.ts';
-import { ByteQueue, type Decoder } from '../src/wire.ts';
+import type { Decoder } from '../src/wire.ts';
 import {
   type Chat,
   chatTime,
@@ -20,10 +20,10 @@ import {
   roomsThatFit,
   splitChat,
 } from '../src/wire-lobby.ts';
+import { bytesOf, drain, everyByte, feed, join, watchQueues } from './decoders.ts';
 
 type Sendable = Exclude<LobbyRequest, { kind: 'fault' }>;
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 const X = (count: number): string => 'x'.repeat(count);
 /** A frame with the size that it should have. */
@@ -31,38 +31,6 @@ const frame = (type: string, json: string): string => type + String(bytesOf(json
 const asks = (): LobbyRequestDecoder => new LobbyRequestDecoder();
 const hears = (): LobbyReplyDecoder => new LobbyReplyDecoder();
 
-function join(...parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function drain<M>(decoder: Decoder<M>): M[] {
-  const messages: M[] = [];
-  for (let message = decoder.next(); message !== undefined; message = decoder.next()) messages.push(message);
-  return messages;
-}
-
-/** Bytes cut at these positions. Each chunk is overwritten after its push: the decoder must own what it keeps. */
-function feed<M>(decoder: Decoder<M>, bytes: Uint8Array, cuts: readonly number[] = []): M[] {
-  const messages: M[] = [];
-  const ends = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
-  let from = 0;
-  for (const to of [...ends, bytes.length]) {
-    const chunk = bytes.slice(from, to);
-    decoder.push(chunk);
-    chunk.fill(0x0a);
-    messages.push(...drain(decoder));
-    from = to;
-  }
-  return messages;
-}
-
-const everyByte = (bytes: Uint8Array): number[] => Array.from(bytes, (_, index) => index);
 const cuts = fc.array(fc.nat(200_000), { maxLength: 12 });
 
 /** Whole, byte by byte, cut in two at every place, and at random: always the same. */
@@ -1037,19 +1005,11 @@ law('details are of ASCII and short, so that they can be sent and logged', () =>
 
 law('never keep more than a frame and what came last; nothing once it is broken', () => {
   const CHUNK = 64 * 1024;
-  const original = ByteQueue.prototype.push;
-  let most = 0;
-  let pushed = 0;
-  ByteQueue.prototype.push = function (this: ByteQueue, bytes: Uint8Array): void {
-    original.call(this, bytes);
-    most = Math.max(most, this.length);
-    pushed++;
-  };
-  try {
+  const { most } = watchQueues((held) => {
     const good = bytesOf(frame('LTRQ', X(9999)).repeat(7)).subarray(0, CHUNK);
     for (const chunk of [good, bytesOf('1'.repeat(CHUNK)), bytesOf('x'.repeat(CHUNK))]) {
       for (const decoder of [asks(), hears()] as const) {
-        pushed = 0;
+        held.pushes = 0;
         let isBroken = false;
         for (let count = 0; count < 20; count++) {
           decoder.push(chunk);
@@ -1058,14 +1018,12 @@ law('never keep more than a frame and what came last; nothing once it is broken'
           } catch {
             isBroken = true;
           }
-          if (isBroken) assert.ok(pushed <= 20);
+          if (isBroken) assert.ok(held.pushes <= 20);
         }
-        if (chunk[0] === 0x78) assert.is(pushed, 1);
+        if (chunk[0] === 0x78) assert.is(held.pushes, 1);
       }
     }
-  } finally {
-    ByteQueue.prototype.push = original;
-  }
+  });
   assert.ok(most > CHUNK && most <= CHUNK + MAX_FRAME_BYTES, `${most} bytes were kept`);
 });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isSha256 } from '../src/offers.ts';
-import { ByteQueue, type Decoder } from '../src/wire.ts';
+import type { Decoder } from '../src/wire.ts';
 import {
   chatLines,
   decodeModified,
@@ -18,46 +18,14 @@ import {
   type MenuRequest,
   MenuRequestDecoder,
 } from '../src/wire-menu.ts';
+import { bytesOf, drain, everyByte, feed, join, watchQueues } from './decoders.ts';
 
 /** One byte for each character. */
 const latin1 = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 const X = (count: number): string => 'x'.repeat(count);
 const HASH = '0123456789abcdef'.repeat(4);
 
-function join(...parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-function drain<M>(decoder: Decoder<M>): M[] {
-  const messages: M[] = [];
-  for (let message = decoder.next(); message !== undefined; message = decoder.next()) messages.push(message);
-  return messages;
-}
-
-/** Bytes cut at these positions. Each chunk is overwritten after its push: the decoder must own what it keeps. */
-function feed<M>(decoder: Decoder<M>, bytes: Uint8Array, cuts: readonly number[] = []): M[] {
-  const messages: M[] = [];
-  const ends = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
-  let from = 0;
-  for (const to of [...ends, bytes.length]) {
-    const chunk = bytes.slice(from, to);
-    decoder.push(chunk);
-    chunk.fill(0x0a);
-    messages.push(...drain(decoder));
-    from = to;
-  }
-  return messages;
-}
-
-const everyByte = (bytes: Uint8Array): number[] => Array.from(bytes, (_, index) => index);
 const cuts = fc.array(fc.nat(200_000), { maxLength: 12 });
 
 /** Whole, byte by byte, and cut at random: always the same. */
@@ -797,13 +765,7 @@ law('of a server too', () => {
 
 law('never keeps more than a message and what came last', () => {
   const CHUNK = 64 * 1024;
-  const original = ByteQueue.prototype.push;
-  let most = 0;
-  ByteQueue.prototype.push = function (this: ByteQueue, bytes: Uint8Array): void {
-    original.call(this, bytes);
-    most = Math.max(most, this.length);
-  };
-  try {
+  const { most } = watchQueues(() => {
     for (const first of ['', 'ann\n', 'ann\t4000\n', '\0\x03ann', '\t']) {
       for (const fill of ['x', '\0', '\t', '\xff', '\r', '\x1e']) {
         const decoder = plain();
@@ -815,9 +777,7 @@ law('never keeps more than a message and what came last', () => {
         }
       }
     }
-  } finally {
-    ByteQueue.prototype.push = original;
-  }
+  });
   assert.ok(most > CHUNK && most <= 2 * CHUNK + 1024, `${most} bytes were kept`);
 });
 law.run();

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { ByteQueue, type Decoder } from '../src/wire.ts';
 import {
   commandOf,
   encodeRelay,
@@ -21,32 +20,10 @@ import {
   readReply,
   saysWhere,
 } from '../src/wire-pipe.ts';
+import { bytesOf, drain, everyByte, feed, watchQueues } from './decoders.ts';
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 
-function drain<M>(decoder: Decoder<M>): M[] {
-  const messages: M[] = [];
-  for (let message = decoder.next(); message !== undefined; message = decoder.next()) messages.push(message);
-  return messages;
-}
-
-/** Bytes cut at these positions. Each chunk is overwritten after its push: the decoder must own what it keeps. */
-function feed<M>(decoder: Decoder<M>, bytes: Uint8Array, cuts: readonly number[] = []): M[] {
-  const messages: M[] = [];
-  const ends = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
-  let from = 0;
-  for (const to of [...ends, bytes.length]) {
-    const chunk = bytes.slice(from, to);
-    decoder.push(chunk);
-    chunk.fill(0x0a);
-    messages.push(...drain(decoder));
-    from = to;
-  }
-  return messages;
-}
-
-const everyByte = (bytes: Uint8Array): number[] => Array.from(bytes, (_, index) => index);
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }) => fc.record<T>(model, { noNullPrototype: true });
 const cuts = fc.array(fc.nat(), { maxLength: 6 });
 const ended = (text: string): PipeRequest => ({ kind: 'said', text, isEnded: true });
@@ -431,13 +408,7 @@ law('with silences and the end anywhere: never an error', () => {
 
 law('no more is kept than a message and what came last', () => {
   const CHUNK = 64 * 1024;
-  const original = ByteQueue.prototype.push;
-  let most = 0;
-  ByteQueue.prototype.push = function (this: ByteQueue, bytes: Uint8Array): void {
-    original.call(this, bytes);
-    most = Math.max(most, this.length);
-  };
-  try {
+  const { most } = watchQueues(() => {
     for (const fill of ['x', '|', '@', '\r', '@b|getfile|']) {
       const decoder = new PipeRequestDecoder();
       const chunk = bytesOf(fill.repeat(CHUNK).slice(0, CHUNK));
@@ -446,9 +417,7 @@ law('no more is kept than a message and what came last', () => {
         drain(decoder);
       }
     }
-  } finally {
-    ByteQueue.prototype.push = original;
-  }
+  });
   assert.ok(most > CHUNK && most <= 2 * CHUNK + 1024, `${most} bytes were kept`);
 });
 
