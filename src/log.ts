@@ -1,6 +1,7 @@
 // Layer 0. The log: one line for each event on stderr, for people (`text`) or for programs (`json`).
 // What peers can cause without end is limited: each event at most BURST lines in a while. How many more
-// there were is told when the event comes again after that; those of the last burst are not told.
+// there were is told when the event comes again after that; those of the last burst are not told. What
+// operators do is told in full.
 // Pure: where lines go and what time it is are handed in.
 
 export const LEVELS = ['error', 'warn', 'info', 'debug'] as const;
@@ -27,6 +28,7 @@ export interface LogOptions {
 
 const BURST = 20;
 const WHILE_MS = 10_000;
+const IN_FULL: readonly string[] = ['operator'];
 
 export function createLog({ level, format, write, now }: LogOptions): Log {
   const wanted = LEVELS.indexOf(level);
@@ -36,6 +38,7 @@ export function createLog({ level, format, write, now }: LogOptions): Log {
   return (at, event, fields = {}) => {
     if (LEVELS.indexOf(at) > wanted) return;
     const time = now();
+    if (at === 'debug' || IN_FULL.includes(event)) return write(line(time, at, event, fields));
     let window = seen.get(event);
     if (!window || time.getTime() - window.since > WHILE_MS) {
       const hidden = (window?.count ?? 0) - BURST;
@@ -43,7 +46,7 @@ export function createLog({ level, format, write, now }: LogOptions): Log {
       window = { since: time.getTime(), count: 0 };
       seen.set(event, window);
     }
-    if (window.count++ < BURST || at === 'debug') write(line(time, at, event, fields));
+    if (window.count++ < BURST) write(line(time, at, event, fields));
   };
 }
 

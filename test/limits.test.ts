@@ -140,17 +140,17 @@ for (const [dialect, text, count] of ROWS) {
   counts(`${JSON.stringify(text)} of ${dialect} is ${count}`, () => {
     assert.is(countMessages(dialect, new TextEncoder().encode(text)), count);
   });
-
-  test('the first few of many messages are told from the rest', () => {
-    for (const [dialect, text, most, first] of [
-      ['menu', 'a\nb\nc', 2, 'a\nb\n'],
-      ['menu', 'a\nb\nc', 3, 'a\nb\nc'],
-      ['lab', 'a\nb\nc\n\ne\n', 1, 'a\nb\nc\n\n'],
-      ['lobby', '{"a": 1}{"b": 2}', 1, '{"a": 1}'],
-      ['pipe', '', 1, ''],
-    ] as const) {
-      assert.is(afterMessages(dialect, new TextEncoder().encode(text), most), first.length);
-    }
-  });
 }
+
+counts('the first few of many messages are told from the rest', () => {
+  for (const [dialect, text, most, first] of [
+    ['menu', 'a\nb\nc', 2, 'a\nb\n'],
+    ['menu', 'a\nb\nc', 3, 'a\nb\nc'],
+    ['lab', 'a\nb\nc\n\ne\n', 1, 'a\nb\nc\n\n'],
+    ['lobby', '{"a": 1}{"b": 2}', 1, '{"a": 1}'],
+    ['pipe', '', 1, ''],
+  ] as const) {
+    assert.is(afterMessages(dialect, new TextEncoder().encode(text), most), first.length);
+  }
+});
 counts.run();

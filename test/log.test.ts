@@ -83,4 +83,10 @@ test('writes all of it when debugging', () => {
   assert.is(lines.length, 120);
 });
 
+test('all that operators do is told', () => {
+  const { log, lines } = open();
+  for (let at = 0; at < 100; at++) log('info', 'operator', { command: 'who' });
+  assert.is(lines.length, 100);
+});
+
 test.run();
