@@ -45,7 +45,7 @@ export class Warden {
 
   kick(name: string, operator: Member): string {
     const presence = this.#presence(name);
-    if (presence.sources.size === 0) {
+    if (presence.sources.length === 0) {
       throw new CommandError(`where ${presence.member.person.name} is has not been heard since the server was started`);
     }
     this.#expel(presence, 'you were put out by the operator', operator);
@@ -91,7 +91,7 @@ export class Warden {
   #banName(name: string, minutes: number | undefined): StoredBan[] {
     const presence = this.#house.presence(name);
     const own = this.#gate.bans.add(name, minutes);
-    const ips = new Set([...(presence?.sources ?? [])].map(({ remote }) => remote.ip));
+    const ips = new Set((presence?.sources ?? []).map(({ remote }) => remote.ip));
     const those = [...ips].filter((ip) => !this.#gate.isTrusted(ip));
     return [own, ...those.map((ip) => this.#gate.bans.add(ip, minutes))];
   }
@@ -104,7 +104,7 @@ export class Warden {
     };
     const named = name === undefined ? undefined : this.#house.presence(name);
     const people = [...this.#house.present()].filter(
-      (one) => one === named || [...one.sources].some(({ remote }) => isThere(remote.ip)),
+      (one) => one === named || one.sources.some(({ remote }) => isThere(remote.ip)),
     );
     for (const presence of people) this.#expel(presence, reason, operator);
     return people.length + this.#expelFrom(isThere, reason);
@@ -112,7 +112,7 @@ export class Warden {
 
   /** Who has no connection is told as if something had been said to it alone. */
   #expel(presence: Presence, reason: string, operator: Member): void {
-    const isDatagram = [...presence.sources].some((source) => source.isDatagram);
+    const isDatagram = presence.sources.some((source) => source.isDatagram);
     if (isDatagram) this.#house.whisper(operator, presence.member.person, reason);
     this.#house.expel(presence, reason);
   }
@@ -147,7 +147,7 @@ function unquoted(name: string): string {
 }
 
 function presenceLine({ member: { person, rooms }, sources }: Presence): string {
-  const from = [...sources].map(({ remote, isDatagram }) => `${shownAddress(remote)}${isDatagram ? ' (UDP)' : ''}`);
+  const from = sources.map(({ remote, isDatagram }) => `${shownAddress(remote)}${isDatagram ? ' (UDP)' : ''}`);
   const where = [...rooms.values()].map(({ name }) => name);
   const parts = [from.join(', ') || 'from somewhere', where.length > 0 ? `in ${where.join(', ')}` : 'in no room'];
   return `${person.name} (${person.dialect}) ${parts.join(' ')}`;

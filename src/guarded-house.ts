@@ -30,7 +30,7 @@ const MAX_SOURCES = 64;
 export interface Presence {
   readonly member: Member;
   /** None is known of somebody who was there before the server was started again. */
-  readonly sources: ReadonlySet<Source>;
+  readonly sources: readonly Source[];
 }
 
 export interface GuardedHouseOptions extends HouseOptions {
@@ -45,7 +45,7 @@ export class GuardedHouse extends House {
   readonly #bans: Bans;
   readonly #now: () => number;
   readonly #source: () => Source | undefined;
-  readonly #present = new Map<string, { readonly member: Member; readonly sources: Set<Source> }>();
+  readonly #present = new Map<string, { readonly member: Member; sources: readonly Source[] }>();
 
   constructor({ bans, now, source, ...options }: GuardedHouseOptions) {
     super(options);
@@ -61,7 +61,7 @@ export class GuardedHouse extends House {
     const wait = source?.visit.login(this.#now()) ?? 0;
     if (wait > 0) throw tooFast('too many have come in from where you are', wait);
     const member = await super.enter(nick, tongue, as, owner);
-    this.#present.set(member.person.id, { member, sources: new Set(source ? [source] : []) });
+    this.#present.set(member.person.id, { member, sources: source ? [source] : [] });
     source?.hasEntered();
     return member;
   }
@@ -73,8 +73,8 @@ export class GuardedHouse extends House {
     if (wait > 0) throw tooFast('you have entered too many rooms', wait);
     super.join(member, room, pass);
     // several connections may be one person's
-    const sources = this.#present.get(member.person.id)?.sources;
-    if (source && sources) note(sources, source);
+    const presence = this.#present.get(member.person.id);
+    if (source && presence) presence.sources = withLatest(presence.sources, source);
   }
 
   override quit(member: Member, reason: string): void {
@@ -95,18 +95,18 @@ export class GuardedHouse extends House {
 
   /** Out of the house: told why where its dialect can, and closed. */
   expel({ member, sources }: Presence, reason: string): void {
-    if (sources.size === 0) return;
-    for (const source of [...sources]) source.expel(reason, member.person.name);
+    if (sources.length === 0) return;
+    for (const source of sources) source.expel(reason, member.person.name);
     // by UDP, and on connections that have asked for nothing, one is out when the house says so
     if (this.#present.has(member.person.id)) this.quit(member, reason);
   }
 }
 
 /** The latest last; of those by UDP one for each address. */
-function note(sources: Set<Source>, source: Source): void {
-  for (const one of sources) if (one.isGone || isSameSender(one, source)) sources.delete(one);
-  sources.add(source);
-  for (const one of sources) if (sources.size > MAX_SOURCES) sources.delete(one);
+function withLatest(sources: readonly Source[], source: Source): readonly Source[] {
+  if (sources.at(-1) === source) return sources;
+  const others = sources.filter((one) => one !== source && !one.isGone && !isSameSender(one, source));
+  return [...others.slice(1 - MAX_SOURCES), source];
 }
 
 function isSameSender(a: Source, b: Source): boolean {

@@ -48,6 +48,10 @@ interface Door {
   unused(): void;
 }
 
+interface VisitingSocket extends net.Socket {
+  visit: Visit;
+}
+
 /** A socket that is to speak TLS, and what is known of it. */
 interface Hello {
   readonly id: string;
@@ -257,7 +261,8 @@ export class Listener {
       return undefined;
     }
     const visit = this.#gate.enter(ip);
-    socket.once('close', () => visit.leave());
+    (socket as VisitingSocket).visit = visit;
+    socket.on('close', onClose);
     return visit;
   }
 
@@ -366,6 +371,11 @@ export class Listener {
     const ring = () => this.#serving.run(undefined, () => this.#alarms.ring(now()));
     this.#timer = setTimeout(ring, Math.max(0, Math.ceil(at - now())));
   }
+}
+
+/** One function for all sockets: a closure for each would cost memory. */
+function onClose(this: net.Socket): void {
+  (this as VisitingSocket).visit.leave();
 }
 
 function now(): number {

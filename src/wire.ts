@@ -5,7 +5,8 @@ const encoder = new TextEncoder();
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const NOTHING = new Uint8Array(0);
 const FIRST_BYTES = 512;
-const IDLE_BYTES = 4096;
+/** So many memories wait for queues that get something: an empty one has none. */
+const MAX_SPARE = 32;
 const SHORT_BYTES = 12;
 const CHARS_AT_ONCE = 4096;
 const POOL_BYTES = 4096;
@@ -14,6 +15,7 @@ const MAX_FILL = 3 / 4;
 const MAX_BYTES_PER_CHAR = 3;
 
 let pool = NOTHING;
+const spare: Array<Uint8Array<ArrayBuffer>> = [];
 let poolUsed = 0;
 let segmenter: Intl.Segmenter | undefined;
 
@@ -189,7 +191,8 @@ export class ByteQueue {
     if (this.#start < this.#end) return;
     this.#start = 0;
     this.#end = 0;
-    if (this.#memory.length > IDLE_BYTES) this.#memory = NOTHING;
+    if (this.#memory.length === FIRST_BYTES && spare.length < MAX_SPARE) spare.push(this.#memory);
+    this.#memory = NOTHING;
   }
 
   #makeRoom(more: number): void {
@@ -197,13 +200,17 @@ export class ByteQueue {
     const needed = kept.length + more;
     if (needed <= this.#memory.length * MAX_FILL) this.#memory.copyWithin(0, this.#start, this.#end);
     else {
-      const bigger = new Uint8Array(Math.max(FIRST_BYTES, 2 ** Math.ceil(Math.log2(needed))));
-      bigger.set(kept);
-      this.#memory = bigger;
+      this.#memory = memoryFor(needed);
+      this.#memory.set(kept);
     }
     this.#end = kept.length;
     this.#start = 0;
   }
+}
+
+function memoryFor(bytes: number): Uint8Array<ArrayBuffer> {
+  if (bytes <= FIRST_BYTES) return spare.pop() ?? new Uint8Array(FIRST_BYTES);
+  return new Uint8Array(2 ** Math.ceil(Math.log2(bytes)));
 }
 
 function isOuter(byte: number): boolean {
