@@ -13,6 +13,7 @@ import type { Http } from './http.ts';
 import { type Log, logBug } from './log.ts';
 import { afterMessages, countMessages } from './message-count.ts';
 import { type Outbox, OutPort } from './outbox.ts';
+import { Reading } from './reading.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 import type { Serving } from './serving.ts';
 import { type Address, isLoopback, type Port, type Session } from './session.ts';
@@ -75,25 +76,18 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
   readonly #socket: Socket;
   readonly #context: ConnectionContext;
   readonly #own: Dialect | undefined;
+  readonly #reading: Reading;
   #dialect: DialectName | undefined;
   #session: Session | undefined;
   /** What came before the dialect was known. */
   #beginning: Beginning | undefined;
   #limit: Limit | undefined;
   #limitAt = NEVER;
-  /** Nothing is read while its own answers pile up ... */
-  #congested = false;
-  /** ... or while its session has as much as it can handle. */
-  #sessionFull = false;
   /** What waited when the limit `stalled` was set. */
   #stalledAt = 0;
   #dropping = false;
   #ending = false;
   #readSinceEnd = 0;
-  /** It was too fast: nothing is read before that; 0 for nothing to wait for. */
-  #slowUntil = 0;
-  /** When silence ends it; nobody's who is in the house. */
-  #idleAt = NEVER;
 
   constructor(
     context: ConnectionContext,
@@ -111,11 +105,12 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
     this.isEncrypted = isEncrypted;
     this.visit = visit;
     this.#own = own;
+    this.#reading = new Reading(visit, this.opened);
     context.connections.add(this);
     (socket as ParleySocket).parley = this;
     socket.on('data', onData).on('end', onEnd).on('drain', onDrain).on('error', onError).on('close', onClose);
     context.log('debug', 'connected', { id, from: this.remote.ip, port: this.remote.port });
-    this.#watchIdle();
+    context.alarms.update(this);
     if (own && !mayBeTls) this.#guard(() => this.#become(own));
   }
 
@@ -133,7 +128,7 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
 
   resume(): void {
     if (this.#ending) return;
-    this.#sessionFull = false;
+    this.#reading.isSessionFull = false;
     this.#readOn();
     this.#context.alarms.update(this);
   }
@@ -143,7 +138,7 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
   }
 
   get isCongested(): boolean {
-    return this.#congested;
+    return this.#reading.isCongested;
   }
 
   fail(error: unknown): void {
@@ -155,7 +150,7 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
 
   /** Who does not read its answers is not read either: that stops it from asking for more. */
   protected override congested(is: boolean): void {
-    this.#congested = is;
+    this.#reading.isCongested = is;
     if (this.#ending) return;
     if (is) {
       this.#socket.pause();
@@ -178,16 +173,14 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
 
   tick(now: number): void {
     if (now >= this.#limitAt) this.#limitReached();
-    else if (this.#slowUntil > 0) this.#goOnAt(now);
-    else if (now >= this.#idleAt) this.drop('you have said nothing for too long', 'idle');
+    else if (this.#reading.isSlowed || now >= this.#reading.deadline) this.#tickReading(now);
     else this.#guard(() => this.#session?.tick(now));
   }
 
   deadline(): number {
     if (this.#ending) return this.#limitAt;
-    // what has not come for not being read has not been silent
-    const next = this.#slowUntil || Math.min(this.#idleAt, this.#session?.deadline() ?? NEVER);
-    return Math.min(this.#limitAt, next);
+    const session = this.#reading.isSlowed ? NEVER : (this.#session?.deadline() ?? NEVER);
+    return Math.min(this.#limitAt, this.#reading.deadline, session);
   }
 
   // --- events of the socket ------------------------------------------------------------------------------
@@ -232,7 +225,7 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
   }
 
   hasEntered(): void {
-    this.#idleAt = NEVER;
+    this.#reading.mayBeSilent();
   }
 
   expel(reason: string): void {
@@ -273,13 +266,12 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
   /** One read may be many thousand messages: of those it may not send yet, none is passed on. */
   #take(session: Session, bytes: Uint8Array): void {
     if (this.visit.isTrusted) return this.#pass(session, bytes);
-    if (this.#idleAt !== NEVER) this.#watchIdle();
     for (let rest = bytes; rest.length > 0 && !this.#ending; ) {
       const few = rest.subarray(0, afterMessages(this.#dialect, rest, AT_ONCE));
       rest = rest.subarray(few.length);
       this.#pass(session, few);
       this.#measure(few);
-      if (rest.length === 0 || this.#mayRead) continue;
+      if (rest.length === 0 || this.#reading.isOpen) continue;
       this.#socket.unshift(rest);
       return;
     }
@@ -287,38 +279,25 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
 
   #pass(session: Session, bytes: Uint8Array): void {
     if (session.receive(bytes, this.#context.now())) return;
-    this.#sessionFull = true;
+    this.#reading.isSessionFull = true;
     this.#socket.pause();
   }
 
-  get #mayRead(): boolean {
-    return !this.#congested && !this.#sessionFull && this.#slowUntil === 0;
+  #measure(bytes: Uint8Array): void {
+    if (this.#ending) return;
+    const pace = this.#reading.count(countMessages(this.#dialect, bytes), bytes.length, this.#context.now());
+    if (pace === 'slower') this.#socket.pause();
+    else if (pace === 'hopeless') this.drop('you send too much, too fast: come back and go slower', 'flood');
+  }
+
+  #tickReading(now: number): void {
+    const what = this.#reading.tick(now);
+    if (what === 'idle') this.drop('you have said nothing for too long', 'idle');
+    else if (what === 'go on') this.#readOn();
   }
 
   #readOn(): void {
-    if (this.#mayRead) this.#socket.resume();
-  }
-
-  /** Who is too fast is read later, which costs nobody else; who goes on like that is told, and put out. */
-  #measure(bytes: Uint8Array): void {
-    if (this.#ending) return;
-    const now = this.#context.now();
-    const wait = this.visit.read(countMessages(this.#dialect, bytes), bytes.length, now);
-    if (this.visit.isHopeless(now)) return this.drop('you send too much, too fast: come back and go slower', 'flood');
-    if (wait === 0) return;
-    this.#slowUntil = now + wait;
-    this.#socket.pause();
-  }
-
-  #goOnAt(now: number): void {
-    if (now < this.#slowUntil) return;
-    this.#slowUntil = 0;
-    if (!this.#ending) this.#readOn();
-  }
-
-  #watchIdle(): void {
-    if (!this.visit.isTrusted) this.#idleAt = this.#context.now() + this.visit.idleMs;
-    this.#context.alarms.update(this);
+    if (this.#reading.isOpen) this.#socket.resume();
   }
 
   #sniff(bytes: Uint8Array): void {

@@ -5,6 +5,7 @@ import { Bans } from '../src/bans.ts';
 import { Bucket } from '../src/bucket.ts';
 import { Gate } from '../src/gate.ts';
 import { parseLimitsFile, readLimits } from '../src/limits.ts';
+import { Reading } from '../src/reading.ts';
 
 const IP = '198.51.100.7';
 
@@ -229,3 +230,60 @@ gate('takes other limits while people are there', () => {
   assert.ok(one.isTrusted('198.51.100.9'));
 });
 gate.run();
+
+const reading = suite('reading');
+
+function read(text: string, ip = IP): Reading {
+  return new Reading(open(text).enter(ip), 0);
+}
+
+reading('stops for who is too fast, until nothing is owed', () => {
+  const one = read('messages = 10+10/s');
+  assert.is(one.count(10, 10, 0), 'fine');
+  assert.is(one.count(5, 5, 0), 'slower');
+  assert.not(one.isOpen);
+  assert.is(one.deadline, 500);
+  assert.is(one.tick(499), undefined);
+  assert.is(one.tick(500), 'go on');
+  assert.ok(one.isOpen);
+});
+
+reading('is hopeless for who stays too fast', () => {
+  const one = read('messages = 1+1/s\npatience = 3');
+  let now = 0;
+  let pace = one.count(10, 10, now);
+  while (pace === 'slower') {
+    now = one.deadline;
+    one.tick(now);
+    pace = one.count(1, 1, now);
+  }
+  assert.is(pace, 'hopeless');
+  assert.ok(now >= 3000 && now < 20_000, String(now));
+});
+
+reading('ends for who is silent, but not for who is in the house or was not read', () => {
+  const one = read('idle = 60\nmessages = 1+1/s');
+  assert.is(one.deadline, 60_000);
+  one.count(1, 1, 30_000);
+  assert.is(one.tick(89_999), undefined);
+  assert.is(one.tick(90_000), 'idle');
+  one.count(101, 101, 80_000);
+  assert.is(one.deadline, 180_000);
+  assert.is(one.tick(180_000), 'go on');
+  assert.is(one.deadline, 240_000);
+  one.mayBeSilent();
+  assert.is(one.deadline, Number.POSITIVE_INFINITY);
+});
+
+reading('stops while anything of it is full, and never for who is trusted', () => {
+  const one = read('messages = 1+1/s', '127.0.0.1');
+  assert.is(one.count(1000, 1000, 0), 'fine');
+  assert.is(one.deadline, Number.POSITIVE_INFINITY);
+  one.isCongested = true;
+  assert.not(one.isOpen);
+  one.isCongested = false;
+  one.isSessionFull = true;
+  assert.not(one.isOpen);
+});
+
+reading.run();
