@@ -21,7 +21,7 @@ export interface Identity {
 }
 
 /** With these, opening follows no link and never hangs; Windows has neither. */
-export function carefulFlags({ constants }: Disk): number {
+export function carefulFlags({ constants }: Pick<Disk, 'constants'>): number {
   return (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 }
 

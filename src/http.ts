@@ -1,5 +1,5 @@
 // Layer 4. HTTP on the main port: sockets that turned out to speak it are handed over to node:http, which is
-// loaded with the first of them. Routes only; a file's way through the house is relay.ts.
+// loaded with the first of them. Routes only; a file's way through the house is relay.ts, what is kept http-uploads.ts.
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -7,10 +7,12 @@ import { clearInterval, setInterval } from 'node:timers';
 import { HouseError } from './errors.ts';
 import type { FileOwner, Files } from './files.ts';
 import { pathParts } from './http-files.ts';
+import type { HttpUploads } from './http-uploads.ts';
 import { type Log, logBug } from './log.ts';
 import { OperatorPages } from './operator-pages.ts';
 import { answerLine, Relay, type RelayContext, refuse, type Source, Turns } from './relay.ts';
 import type { ServerMetrics } from './server-metrics.ts';
+import { answerNoUploads } from './upload-answers.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const HEADERS_MS = 10_000;
@@ -23,6 +25,8 @@ export interface HttpOptions {
   readonly metrics: ServerMetrics;
   /** Opens what operators read to other machines. */
   readonly metricsToken: string | undefined;
+  /** Undefined: no files are kept. */
+  readonly uploads: HttpUploads | undefined;
 }
 
 export class Http {
@@ -30,6 +34,7 @@ export class Http {
   readonly #log: Log;
   readonly #metrics: ServerMetrics;
   readonly #pages: OperatorPages;
+  readonly #uploads: HttpUploads | undefined;
   readonly #relays = new Set<Relay>();
   readonly #awaited = new Map<string, (source: Source) => void>();
   readonly #sockets = new Set<Socket>();
@@ -38,11 +43,12 @@ export class Http {
   #server: Server | undefined;
   #ticking: ReturnType<typeof setInterval> | undefined;
 
-  constructor({ files, log, metrics, metricsToken }: HttpOptions) {
+  constructor({ files, log, metrics, metricsToken, uploads }: HttpOptions) {
     this.#files = files;
     this.#log = log;
     this.#metrics = metrics;
     this.#pages = new OperatorPages(metrics, metricsToken);
+    this.#uploads = uploads;
     metrics.readTransferred(() => [...this.#relays].reduce((sum, relay) => sum + bytesOf(relay), this.#relayedBytes));
   }
 
@@ -63,6 +69,7 @@ export class Http {
   /** Whoever fetches is cut, and resumes with the next server. */
   stop(): void {
     clearInterval(this.#ticking);
+    this.#uploads?.stop();
     this.#server?.close();
     for (const socket of this.#sockets) socket.destroy();
   }
@@ -88,16 +95,24 @@ export class Http {
         connectionsCheckingInterval: TICK_MS,
         noDelay: true,
       },
-      (request, response) => this.#handle(context, request, response),
+      (request, response) => this.#handle(context, request, response, false),
     );
+    // who waits for a word before the body comes
+    server.on('checkContinue', (request, response) => this.#handle(context, request, response, true));
     // it listens nowhere itself: this is what makes it watch over slow headers
     server.emit('listening');
     this.#server = server;
     return server;
   }
 
-  #handle(context: RelayContext, request: IncomingMessage, response: ServerResponse): void {
+  #handle(context: RelayContext, request: IncomingMessage, response: ServerResponse, isExpecting: boolean): void {
     const parts = pathParts(request.url ?? '') ?? [];
+    if (parts[0] === 'upload') {
+      if (this.#uploads) this.#uploads.handle(parts, request, response, isExpecting);
+      else answerNoUploads(request, response);
+      return;
+    }
+    if (isExpecting) response.writeContinue();
     const [root, first = '', second = ''] = parts;
     const isRead = request.method === 'GET' || request.method === 'HEAD';
     if (root === 'files' && parts.length === 3) {

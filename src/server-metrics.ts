@@ -21,6 +21,12 @@ export interface ConnectionFigures {
   readonly mostWaitingBytes: number;
 }
 
+/** What is read of the files that are kept. */
+export interface UploadFigures {
+  readonly files: number;
+  readonly bytes: number;
+}
+
 export class ServerMetrics {
   readonly #metrics = new Metrics();
   readonly #connected = this.#metrics.counter(
@@ -46,6 +52,14 @@ export class ServerMetrics {
   readonly #transfers = this.#metrics.counter('parley_transfers_total', 'Files asked for over HTTP, by outcome.', [
     'outcome',
   ]);
+  readonly #uploads = this.#metrics.counter('parley_uploads_total', 'Files that were brought to be kept, by outcome.', [
+    'outcome',
+  ]);
+  readonly #uploadBytes = this.#metrics.counter(
+    'parley_upload_bytes_total',
+    'Bytes of files that are kept, or were to be: those that came in, and those that went out.',
+    ['direction'],
+  );
   readonly #storeSeconds = this.#metrics.histogram(
     'parley_store_seconds',
     'From handing a message to the store until it is on disk.',
@@ -57,6 +71,7 @@ export class ServerMetrics {
   #delay: ReturnType<typeof monitorEventLoopDelay> | undefined;
   #connections: (() => ConnectionFigures) | undefined;
   #transferred: () => number = () => 0;
+  #uploadsKept: () => UploadFigures = () => ({ files: 0, bytes: 0 });
   #unsaved: () => number = () => 0;
   #trouble: string | undefined = 'the store is not open yet';
 
@@ -89,6 +104,14 @@ export class ServerMetrics {
     this.#transfers.add(1, outcome);
   }
 
+  uploaded(outcome: 'kept' | 'refused' | 'failed'): void {
+    this.#uploads.add(1, outcome);
+  }
+
+  uploadBytes(direction: 'in' | 'out', bytes: number): void {
+    this.#uploadBytes.add(bytes, direction);
+  }
+
   /** Why the store does not keep what is said; undefined when it does. */
   storeTrouble(reason: string | undefined, lost = 0): void {
     this.#trouble = reason;
@@ -108,6 +131,11 @@ export class ServerMetrics {
   /** Bytes of files that have gone through the server. */
   readTransferred(read: () => number): void {
     this.#transferred = read;
+  }
+
+  /** What the house keeps. */
+  readUploads(read: () => UploadFigures): void {
+    this.#uploadsKept = read;
   }
 
   /** The text for Prometheus. The event loop is watched from the first time on. */
@@ -174,6 +202,8 @@ export class ServerMetrics {
     metrics.samples('counter', 'parley_transfer_bytes_total', transferHelp, [], () => [
       { values: [], value: this.#transferred() },
     ]);
+    metrics.gauge('parley_upload_files', 'Files that are kept.', () => this.#uploadsKept().files);
+    metrics.gauge('parley_upload_kept_bytes', 'Bytes of the files that are kept.', () => this.#uploadsKept().bytes);
     metrics.gauge('parley_store_queue', 'Messages that wait to be written.', () => this.#unsaved());
     metrics.gauge('parley_store_up', '1 when what is said is kept.', () => (this.#trouble === undefined ? 1 : 0));
   }
