@@ -4,7 +4,8 @@
 
 import { HouseError } from './errors.ts';
 import type { Deleted, Draft, HouseEvent, Post } from './events.ts';
-import type { Account, Contact, Found, Mail, NewMail, Store, StoredRoom } from './store.ts';
+import type { KeptRules } from './room-rules.ts';
+import type { Account, Contact, Found, HistoryRange, Mail, NewMail, Store, StoredRoom } from './store.ts';
 
 /** What became of a claim to a name. */
 export type Claim = 'ours' | 'worn' | 'registered';
@@ -54,6 +55,8 @@ export interface Backbone {
   makeRoom(key: string, name: string, at: number, settings: RoomSettings): Promise<StoredRoom>;
   /** The room, all that was said in it, and everybody's place in it. */
   deleteRoom(key: string, at: number): Promise<void>;
+  /** What the room is from now on; its owner stays. */
+  keepRules(key: string, settings: RoomSettings, rules: KeptRules | undefined): void;
   /** It is not needed for now; `openRoom` brings it back as it was. */
   restRoom(key: string): void;
   /** It never was. */
@@ -63,7 +66,14 @@ export interface Backbone {
   publish(draft: Draft): void;
   /** Settles when the post is where a crash can't take it; rejects with `not-saved`. */
   saved(postId: number): Promise<void>;
-  history(key: string, limit: number, before?: number): Promise<Post[]>;
+  /** Oldest first. */
+  history(key: string, range: HistoryRange): Promise<Post[]>;
+  /** Of those of the rooms in which something was said between the bounds: when that was last. */
+  lastPosts(keys: readonly string[], range: Pick<HistoryRange, 'before' | 'after'>): Promise<Map<string, number>>;
+  /** Up to where an account (its key) has read there: a time. */
+  marker(account: string, target: string): Promise<number | undefined>;
+  /** It only goes forward; what holds then. Rejects with `not-saved`. */
+  setMarker(account: string, target: string, at: number): Promise<number>;
   search(words: string, options: SearchOptions): Promise<Found[]>;
   /** Those that are known at the start: at most the 10,000 seen last, the latest first. */
   contacts(): Iterable<Contact>;
@@ -197,6 +207,14 @@ export class LocalBackbone implements Backbone {
     }
   }
 
+  keepRules(key: string, { description, password }: RoomSettings, rules: KeptRules | undefined): void {
+    const known = this.#rooms.get(key);
+    if (!known) return;
+    const room = { ...known, description, password, rules };
+    this.#rooms.set(key, room);
+    this.#store.putRules(room);
+  }
+
   restRoom(key: string): void {
     if (this.#rooms.delete(key)) this.#resting++;
   }
@@ -231,9 +249,25 @@ export class LocalBackbone implements Backbone {
     return this.#store.saved(postId);
   }
 
-  async history(key: string, limit: number, before?: number): Promise<Post[]> {
-    const room = this.#room(key);
-    return this.#store.history(room, limit, before);
+  async history(key: string, range: HistoryRange): Promise<Post[]> {
+    return this.#store.history(this.#room(key), range);
+  }
+
+  async lastPosts(
+    keys: readonly string[],
+    range: Pick<HistoryRange, 'before' | 'after'>,
+  ): Promise<Map<string, number>> {
+    const keyOf = new Map(keys.flatMap((key) => (this.#rooms.has(key) ? [[this.#room(key).id, key] as const] : [])));
+    const found = await this.#store.lastPosts([...keyOf.keys()], range);
+    return new Map(found.map(({ room, at }) => [keyOf.get(room) as string, at]));
+  }
+
+  marker(account: string, target: string): Promise<number | undefined> {
+    return this.#store.marker(account, target);
+  }
+
+  setMarker(account: string, target: string, at: number): Promise<number> {
+    return this.#store.setMarker(account, target, at);
   }
 
   search(words: string, { limit, account, room }: SearchOptions): Promise<Found[]> {

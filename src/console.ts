@@ -84,6 +84,7 @@ export class Console {
     this.#house = options.house;
     this.#options = options;
     this.warden = new Warden(options);
+    this.operator.isWarden = true;
   }
 
   /** What a typed line is answered; '' for nothing. */

@@ -75,6 +75,14 @@ export const MIGRATIONS: readonly string[] = [
      until INTEGER,
      PRIMARY KEY (kind, key)
    ) STRICT, WITHOUT ROWID;`,
+  `ALTER TABLE rooms ADD COLUMN rules TEXT;
+   ALTER TABLE posts ADD COLUMN extra TEXT;
+   CREATE TABLE markers (
+     account TEXT NOT NULL,
+     target TEXT NOT NULL,
+     at INTEGER NOT NULL,
+     PRIMARY KEY (account, target)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Opens the file, or makes it; throws an Error whose message can be shown to the operator. */

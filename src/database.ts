@@ -4,9 +4,26 @@
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type { StoredBan } from './bans.ts';
 import { MIGRATIONS, migrate, openFile } from './database-file.ts';
+import type {
+  Account,
+  Change,
+  FoundRow,
+  Group,
+  HistoryRange,
+  LastPost,
+  NewRoom,
+  PostColumns,
+  PostRow,
+  RoomChange,
+  SearchOptions,
+  StoredRoom,
+} from './database-rows.ts';
 import { HouseError } from './errors.ts';
-import { type Contact, type ContactChange, type Mail, MailTables, type NewMail } from './mail-tables.ts';
+import { type Contact, type Mail, MailTables, type NewMail } from './mail-tables.ts';
+import { RoomTables } from './room-tables.ts';
 import { matchOf, NEWEST_MATCHES, prepareChange, WordIndex } from './word-index.ts';
+
+export type * from './database-rows.ts';
 
 const MEMORY = ':memory:';
 /** Without a file there is only memory to fill, so the oldest posts go. */
@@ -14,79 +31,9 @@ const MEMORY_POSTS = 100_000;
 const MEMORY_TEXT_BYTES = 64 * 1024 * 1024;
 /** So many posts of a deleted room go at once: the writing of others waits no longer than that. */
 const BATCH_POSTS = 1000;
+const BYTES = "octet_length(text) + octet_length(coalesce(extra, ''))";
 const MAX_OWNED = 100;
 export const MAX_FOUND = 100;
-
-export interface StoredRoom {
-  readonly id: number;
-  readonly key: string;
-  readonly name: string;
-  readonly made: number;
-  readonly description: string;
-  /** The key of the account that made it. */
-  readonly owner: string | undefined;
-  /** A hash; whoever enters it must know what it was made of. */
-  readonly password: string | undefined;
-  /** Something was said in it. */
-  readonly used: boolean;
-  /** Its number in each dialect that numbers rooms. */
-  readonly refs: Map<string, number>;
-}
-
-/** What of a room is written when it is made. */
-export type NewRoom = Omit<StoredRoom, 'used' | 'refs'>;
-
-export interface Account {
-  readonly key: string;
-  readonly name: string;
-  readonly hash: string;
-  readonly made: number;
-}
-
-export type Change =
-  | ({ readonly kind: 'room' } & NewRoom)
-  | { readonly kind: 'ref'; readonly room: number; readonly dialect: string; readonly ref: number }
-  | { readonly kind: 'drop'; readonly room: number }
-  | ContactChange;
-
-/** Posts by column: cheap to hand to another thread. */
-export interface PostColumns {
-  readonly id: number[];
-  readonly room: number[];
-  readonly at: number[];
-  readonly name: string[];
-  readonly dialect: string[];
-  readonly text: string[];
-  readonly stamp: Array<string | null>;
-}
-
-/** What is committed at once: the changes in their order, then the posts. */
-export interface Group {
-  readonly changes: Change[];
-  readonly posts: PostColumns;
-}
-
-export interface PostRow {
-  readonly id: number;
-  readonly at: number;
-  readonly name: string;
-  readonly dialect: string;
-  readonly text: string;
-  readonly stamp?: string;
-}
-
-export interface FoundRow {
-  readonly post: PostRow;
-  readonly room: string;
-  readonly roomName: string;
-}
-
-/** Posts of rooms without a password are found, besides those that `account` owns and the room `room`. */
-export interface SearchOptions {
-  readonly limit: number;
-  readonly account: string | undefined;
-  readonly room: number | undefined;
-}
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -96,6 +43,7 @@ export class Database {
   readonly #sql: ReturnType<typeof statements>;
   readonly #words: WordIndex;
   readonly #mail: MailTables;
+  readonly #past: RoomTables;
   /** What a database in memory holds. */
   #held = { posts: 0, bytes: 0 };
 
@@ -109,12 +57,13 @@ export class Database {
     this.#sql = statements(this.#db);
     this.#words = new WordIndex(this.#db);
     this.#mail = new MailTables(this.#db, this.#inMemory);
+    this.#past = new RoomTables(this.#db);
   }
 
-  /** At most `most` rooms: those with an owner, or in which something was said; the latest, in the order they were made. */
+  /** At most `most` rooms: those with an owner, rules, or in which something was said; the latest, in the order they were made. */
   rooms(most = Number.MAX_SAFE_INTEGER): StoredRoom[] {
     const said = '(SELECT at FROM posts WHERE room = rooms.id ORDER BY id DESC LIMIT 1)';
-    const last = `coalesce(${said}, iif(owner IS NULL, NULL, made))`;
+    const last = `coalesce(${said}, iif(owner IS NULL AND rules IS NULL, NULL, made))`;
     const rows = this.#db.prepare(`SELECT id FROM rooms ORDER BY ${last} DESC NULLS LAST, id LIMIT ?`).all(most);
     const ids = rows.map((row) => Number(row.id)).sort((a, b) => a - b);
     return ids.map((id) => this.#room('id', id) as StoredRoom);
@@ -170,15 +119,31 @@ export class Database {
           posts.dialect[i] as string,
           posts.text[i] as string,
           posts.stamp[i] as string | null,
+          posts.extra[i] as string | null,
         );
       }
       if (this.#inMemory) this.#forgetTooMuch(posts);
     });
   }
 
-  /** At most `limit` posts of a room with ids below `before`, oldest first. */
-  history(room: number, limit: number, before = Number.MAX_SAFE_INTEGER): PostRow[] {
-    return this.#sql.postsBefore.all(room, before, limit).map(postOf).reverse();
+  /** Oldest first. */
+  history(room: number, range: HistoryRange): PostRow[] {
+    return this.#past.posts(room, range).map(postOf);
+  }
+
+  /** Of those of the rooms in which something was said between the bounds. */
+  lastPosts(rooms: readonly number[], range: Pick<HistoryRange, 'before' | 'after'>): LastPost[] {
+    return this.#past.lastPosts(rooms, range);
+  }
+
+  /** Up to where an account has read there. */
+  marker(account: string, target: string): number | undefined {
+    return this.#past.marker(account, target);
+  }
+
+  /** It only goes forward; what holds then. */
+  setMarker(account: string, target: string, at: number): number {
+    return this.#transact(() => this.#past.setMarker(account, target, at));
   }
 
   /** A room that has an owner, without numbers. */
@@ -281,7 +246,8 @@ export class Database {
   /** In memory, the oldest posts make room for those that were added. */
   #forgetTooMuch(added: PostColumns): void {
     let posts = this.#held.posts + added.id.length;
-    let bytes = added.text.reduce((sum, text) => sum + Buffer.byteLength(text), this.#held.bytes);
+    let { bytes } = this.#held;
+    for (const text of [...added.text, ...added.extra]) bytes += Buffer.byteLength(text ?? '');
     for (; posts > MEMORY_POSTS || bytes > MEMORY_TEXT_BYTES; posts--) {
       bytes -= Number(this.#sql.forgetOldest.get()?.bytes);
     }
@@ -315,6 +281,7 @@ export class Database {
       owner: optional(row.owner),
       password: optional(row.password),
       used: row.used === 1,
+      ...(row.rules !== null && { rules: JSON.parse(String(row.rules)) }),
       refs: new Map(refs),
     };
   }
@@ -329,6 +296,8 @@ export class Database {
       case 'drop':
         this.#sql.dropRoom.run(change.room);
         return;
+      case 'rules':
+        return this.#setRules(change);
       case 'contact':
         this.#mail.apply(change);
     }
@@ -336,6 +305,10 @@ export class Database {
 
   #addRoom({ id, key, name, made, description, owner, password }: NewRoom): void {
     this.#sql.addRoom.run(id, key, name, made, description, owner ?? null, password ?? null);
+  }
+
+  #setRules({ room, description, password, rules }: RoomChange): void {
+    this.#sql.setRules.run(description, password ?? null, rules ? JSON.stringify(rules) : null, room);
   }
 }
 
@@ -346,20 +319,20 @@ function statements(db: DatabaseSync) {
     addRoom: change(
       'INSERT INTO rooms (id, key, name, made, description, owner, password) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),
+    setRules: change('UPDATE rooms SET description = ?, password = ?, rules = ? WHERE id = ?'),
     // a room that is gone needs no number; were that an error, its group would be tried for ever
     addRef: change(
       'INSERT INTO room_refs (room, dialect, ref) SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM rooms WHERE id = ?)',
     ),
     dropRoom: change('DELETE FROM rooms WHERE id = ?'),
     // the hot one: its own id is the last inserted, which is a small number
-    addPost: db.prepare('INSERT INTO posts (id, room, at, name, dialect, text, stamp) VALUES (?, ?, ?, ?, ?, ?, ?)'),
+    addPost: db.prepare(
+      'INSERT INTO posts (id, room, at, name, dialect, text, stamp, extra) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    ),
     roomById: db.prepare(`${room} WHERE id = ?`),
     roomByKey: db.prepare(`${room} WHERE key = ?`),
     refsOf: db.prepare('SELECT dialect, ref FROM room_refs WHERE room = ?'),
-    postsBefore: db.prepare('SELECT * FROM posts WHERE room = ? AND id < ? ORDER BY id DESC LIMIT ?'),
-    forgetOldest: db.prepare(
-      'DELETE FROM posts WHERE id = (SELECT min(id) FROM posts) RETURNING octet_length(text) AS bytes',
-    ),
+    forgetOldest: db.prepare(`DELETE FROM posts WHERE id = (SELECT min(id) FROM posts) RETURNING ${BYTES} AS bytes`),
     ownedBy: db.prepare('SELECT count(*) AS rooms FROM rooms WHERE owner = ?'),
     addDeleted: change(
       'INSERT OR IGNORE INTO deleted_rooms (room) SELECT ? WHERE EXISTS (SELECT 1 FROM posts WHERE room = ?)',
@@ -368,7 +341,7 @@ function statements(db: DatabaseSync) {
     dropDeleted: change('DELETE FROM deleted_rooms WHERE room = ?'),
     removeFirst: db.prepare(
       `DELETE FROM posts WHERE id IN (SELECT id FROM posts WHERE room = ? ORDER BY id LIMIT ?)
-       RETURNING octet_length(text) AS bytes`,
+       RETURNING ${BYTES} AS bytes`,
     ),
     addAccount: change('INSERT INTO accounts (key, name, hash, made) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'),
     setHash: change('UPDATE accounts SET hash = ? WHERE key = ?'),
@@ -385,6 +358,7 @@ function statements(db: DatabaseSync) {
 
 function postOf(row: Row): PostRow {
   const stamp = optional(row.stamp);
+  const extra = optional(row.extra);
   return {
     id: Number(row.id),
     at: Number(row.at),
@@ -392,6 +366,7 @@ function postOf(row: Row): PostRow {
     dialect: String(row.dialect),
     text: String(row.text),
     ...(stamp !== undefined && { stamp }),
+    ...(extra !== undefined && { extra }),
   };
 }
 

@@ -150,7 +150,9 @@ export class Delivery {
   async #waiting({ contact }: Client): Promise<[Post[], Mail[]]> {
     const { house, backbone } = this.#options;
     const room = await house.openRoom(MAIN_ROOM);
-    return this.#reading.run(() => Promise.all([house.history(room, MAX_MISSED), backbone.mailOf(contact.key)]));
+    return this.#reading.run(() =>
+      Promise.all([house.history(room, { limit: MAX_MISSED }), backbone.mailOf(contact.key)]),
+    );
   }
 
   /** As much as it can take at once; who was there all the time has receipts as messages. */

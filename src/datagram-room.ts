@@ -3,7 +3,7 @@
 import type { Client } from './datagram-client.ts';
 import type { Delivery } from './datagram-delivery.ts';
 import type { Strangers } from './datagram-strangers.ts';
-import type { HouseEvent, Person, Post } from './events.ts';
+import type { Changed, HouseEvent, Person, Post } from './events.ts';
 import type { Audience, Member, Room } from './room.ts';
 import { encodeDatagram, splitMessage } from './wire-datagram.ts';
 
@@ -37,15 +37,22 @@ export class GroupAudience implements Audience {
         return this.#came(event.who);
       case 'left':
         return this.#strangers.left(event.who.id);
+      case 'changed':
+        return this.#rename(event);
       case 'post':
         return this.#tell(event);
-      case 'closing':
-        return;
     }
   }
 
   #came(person: Person): void {
     if (person.dialect !== 'datagram') this.#strangers.came(person);
+  }
+
+  /** It is as if one had left and another had come. */
+  #rename({ before, who }: Changed): void {
+    if (before.name === who.name) return;
+    this.#strangers.left(who.id);
+    this.#came(who);
   }
 
   #tell(post: Post): void {

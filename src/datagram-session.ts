@@ -169,8 +169,17 @@ export class DatagramServer implements DatagramSession {
     }
     const copy = this.#copy(`${client.contact.key}\0${text}`, GROUP_COPY_MS, client);
     if (!copy) return;
-    const answered = this.#datagram.say(client, text).then(() => this.#answer(client, copy, ACK));
+    const answered = this.#datagram
+      .say(client, text)
+      .catch((error) => this.#silenced(client, error))
+      .then(() => this.#answer(client, copy, ACK));
     this.#run(answered.catch((error) => this.#forget(copy, error)));
+  }
+
+  /** Who may not speak is told so; without an acknowledgement it would give the server up. */
+  #silenced(client: Client, error: unknown): void {
+    if (!(error instanceof HouseError && error.code === 'moderated')) throw error;
+    client.peer.remark(encodeDatagram({ kind: 'error', text: ` [${error.message}.]` }));
   }
 
   #offline(client: Client, message: Of<'to_offline'>): void {

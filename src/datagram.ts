@@ -230,7 +230,7 @@ export class Datagram {
     try {
       const room = await house.openRoom(MAIN_ROOM);
       // what was said before it came is not for it
-      if (isNew) client.contact.heard = (await house.history(room, 1))[0]?.id ?? 0;
+      if (isNew) client.contact.heard = (await house.history(room, { limit: 1 }))[0]?.id ?? 0;
       else client.held = [];
       client.member = member;
       client.isLost = false;

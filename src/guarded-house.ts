@@ -5,9 +5,8 @@ import type { Owner } from './backbone.ts';
 import { type Bans, banEnds } from './bans.ts';
 import { HouseError } from './errors.ts';
 import type { Visit } from './gate.ts';
-import { nameKey } from './names.ts';
 import type { Member, Pass, Room, Tongue } from './room.ts';
-import { House, type HouseOptions } from './rooms.ts';
+import { House, type HouseOptions, type Origin } from './rooms.ts';
 import type { Address } from './session.ts';
 
 /** Where somebody comes from: a connection, or an address that sends datagrams. */
@@ -54,24 +53,34 @@ export class GuardedHouse extends House {
     this.#source = source;
   }
 
-  override async enter(nick: string, tongue: Tongue, as: 'exactly' | 'aliased', owner?: Owner): Promise<Member> {
+  override async enter(
+    nick: string,
+    tongue: Tongue,
+    as: 'exactly' | 'aliased',
+    owner?: Owner,
+    origin?: Origin,
+  ): Promise<Member> {
     const source = this.#source();
-    const ban = this.#bans.ofName(nick);
-    if (ban) throw new HouseError('not-allowed', `the name ${ban.shown} is banned ${banEnds(ban)}`);
+    this.#checkName(nick);
     const wait = source?.visit.login(this.#now()) ?? 0;
     if (wait > 0) throw tooFast('too many have come in from where you are', wait);
-    const member = await super.enter(nick, tongue, as, owner);
+    const member = await super.enter(nick, tongue, as, owner, { host: source?.remote.ip, ...origin });
     this.#present.set(member.person.id, { member, sources: source ? [source] : [] });
     source?.hasEntered();
     return member;
   }
 
-  override join(member: Member, room: Room, pass?: Pass): void {
+  override async rename(member: Member, nick: string, owner?: Owner): Promise<void> {
+    this.#checkName(nick);
+    await super.rename(member, nick, owner);
+  }
+
+  override join(member: Member, room: Room, pass?: Pass, isFounder?: boolean): void {
     const source = this.#source();
     if (member.rooms.has(room.key)) return;
     const wait = source?.visit.join(this.#now()) ?? 0;
     if (wait > 0) throw tooFast('you have entered too many rooms', wait);
-    super.join(member, room, pass);
+    super.join(member, room, pass, isFounder);
     // several connections may be one person's
     const presence = this.#present.get(member.person.id);
     if (source && presence) presence.sources = withLatest(presence.sources, source);
@@ -88,9 +97,8 @@ export class GuardedHouse extends House {
   }
 
   presence(name: string): Presence | undefined {
-    const key = nameKey(name.trim());
-    for (const one of this.#present.values()) if (nameKey(one.member.person.name) === key) return one;
-    return undefined;
+    const member = this.memberNamed(name);
+    return member && this.#present.get(member.person.id);
   }
 
   /** Out of the house: told why where its dialect can, and closed. */
@@ -99,6 +107,11 @@ export class GuardedHouse extends House {
     for (const source of sources) source.expel(reason, member.person.name);
     // by UDP, and on connections that have asked for nothing, one is out when the house says so
     if (this.#present.has(member.person.id)) this.quit(member, reason);
+  }
+
+  #checkName(name: string): void {
+    const ban = this.#bans.ofName(name);
+    if (ban) throw new HouseError('not-allowed', `the name ${ban.shown} is banned ${banEnds(ban)}`);
   }
 }
 

@@ -12,7 +12,7 @@ import {
   refOf,
   type Seat,
   Seats,
-  wireChat,
+  wireChats,
   wireWhisper,
 } from './lab.ts';
 import { Members } from './members.ts';
@@ -76,8 +76,8 @@ class LabAudience implements Audience {
   hear(event: HouseEvent): void {
     // one's own JOINED and LEFT come first, then the announcement to all, oneself included
     if (event.kind === 'joined') this.#seated.get(event.who.id)?.joined(this.#ref, this.#room);
-    if (event.kind === 'left') this.#seated.get(event.who.id)?.left(this.#ref);
-    this.#broadcast.append(encodeReply({ kind: 'chat', ref: this.#ref, ...wireChat(event) }));
+    if (event.kind === 'left') this.#seated.get(event.who.id)?.left(this.#ref, event.by !== undefined);
+    for (const chat of wireChats(event)) this.#broadcast.append(encodeReply({ kind: 'chat', ref: this.#ref, ...chat }));
   }
 }
 
@@ -149,9 +149,9 @@ export class LabSession implements Session {
     this.port.send(encodeReply({ kind: 'joined', room: name, ip, port, ref, joinId: this.#id() }));
   }
 
-  /** The announcement is still to come. */
-  left(ref: string): void {
-    const joinId = this.#leaving.get(ref);
+  /** The announcement is still to come. Who is put out has left, too. */
+  left(ref: string, isPutOut: boolean): void {
+    const joinId = this.#leaving.get(ref) ?? (isPutOut ? this.#id() : undefined);
     if (joinId !== undefined) this.#sendLeft(ref, joinId);
     this.#leaving.delete(ref);
   }

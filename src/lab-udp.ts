@@ -12,7 +12,7 @@ import {
   MALFORMED,
   NOT_YOUR_ID,
   refOf,
-  wireChat,
+  wireChats,
   wireWhisper,
 } from './lab.ts';
 import { UdpPeer } from './lab-udp-peer.ts';
@@ -264,13 +264,20 @@ class UdpAudience implements Audience {
 
   hear(event: HouseEvent): void {
     if (event.kind === 'joined') this.#answerJoin(event);
-    if (event.kind === 'left') this.#peers.get(event.who.id)?.seats.delete(this.#ref);
-    const datagrams = encodeChats(this.#ref, wireChat(event));
+    if (event.kind === 'left') this.#left(event);
+    const datagrams = wireChats(event).flatMap((chat) => encodeChats(this.#ref, chat));
     const own = event.kind === 'post' ? event.who.id : undefined;
     for (const [id, peer] of this.#peers) {
       if (id === own) peer.heardOwn(event as Post, datagrams);
       else for (const bytes of datagrams) peer.send(bytes);
     }
+  }
+
+  /** Who is put out has left, and is told so before the announcement to all. */
+  #left({ who, by }: HouseEvent & { kind: 'left' }): void {
+    const peer = this.#peers.get(who.id);
+    peer?.seats.delete(this.#ref);
+    if (by) peer?.send(encodeReply({ kind: 'left', ref: this.#ref, joinId: peer.joinId }));
   }
 
   /** One's own JOINED comes first, then the announcement to all. */

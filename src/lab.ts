@@ -124,22 +124,40 @@ function wireName(who: Person): string {
   return who.dialect === 'lab' ? who.nick : who.name;
 }
 
-/** Name and text of the CHAT that tells of an event. */
-export function wireChat(event: HouseEvent): { name: string; text: string } {
+/** Name and text of a CHAT. */
+export interface Chat {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The CHATs that tell of an event; none of what this wire has no form for. */
+export function wireChats(event: HouseEvent): Chat[] {
   switch (event.kind) {
     case 'joined':
-      return { name: wireName(event.who), text: `${wireName(event.who)} has joined this chatroom.` };
+      return [joinedChat(event.who)];
     case 'left':
-      return { name: wireName(event.who), text: `${wireName(event.who)} has left this chatroom.` };
+      return [leftChat(event.who, event.by && ` (put out by ${wireName(event.by)}: ${event.reason})`)];
+    case 'changed':
+      return wireName(event.before) === wireName(event.who) ? [] : [leftChat(event.before), joinedChat(event.who)];
     case 'post':
-      return { name: wireName(event.who), text: event.text };
+      return [{ name: wireName(event.who), text: event.text }];
     case 'closing':
-      return { name: 'server', text: 'This server is going down.' };
+      return [{ name: 'server', text: 'This server is going down.' }];
+    default:
+      return [];
   }
 }
 
+function joinedChat(who: Person): Chat {
+  return { name: wireName(who), text: `${wireName(who)} has joined this chatroom.` };
+}
+
+function leftChat(who: Person, more = ''): Chat {
+  return { name: wireName(who), text: `${wireName(who)} has left this chatroom.${more}` };
+}
+
 /** A whisper looks like a CHAT in one of the rooms. */
-export function wireWhisper({ who, text }: Whisper): { name: string; text: string } {
+export function wireWhisper({ who, text }: Whisper): Chat {
   return { name: wireName(who), text: `${WHISPERED}${text}` };
 }
 
@@ -151,6 +169,11 @@ const TOO_FAST = 10;
 const ERROR_CODES: Readonly<Record<HouseError['code'], number>> = {
   'no-such-room': 2,
   'not-in-room': 4,
+  banned: 9,
+  'invite-only': 9,
+  'room-full': 11,
+  moderated: 9,
+  'not-operator': 9,
   'bad-name': 5,
   'bad-room': 5,
   'name-taken': 5,

@@ -4,8 +4,9 @@
 
 import type { Login } from './accounts.ts';
 import { HouseError, ProtocolError } from './errors.ts';
-import { type HouseEvent, type Post, WHISPERED, type Whisper } from './events.ts';
+import { type HouseEvent, type Left, type Post, WHISPERED, type Whisper } from './events.ts';
 import { chatOf, type Lobby, pastChats, readBack, refusal, type Somebody } from './lobby.ts';
+import { Answers } from './lobby-answers.ts';
 import type { Audience, Member, Pass, Room } from './room.ts';
 import type { Broadcast, Port, Session } from './session.ts';
 import {
@@ -80,7 +81,7 @@ export class LobbyAudience implements Audience {
         for (const session of this.#sessionsOf(event)) session.seated(this);
         return;
       case 'left':
-        for (const session of this.#sessionsOf(event)) session.putOut();
+        for (const session of this.#sessionsOf(event)) session.putOut(event);
         return;
       case 'post':
         this.#seated.get(event.who.id)?.heard(event);
@@ -116,7 +117,7 @@ export class LobbyAudience implements Audience {
   #tell(chat: Chat): void {
     if (this.#tcpListeners > 0) for (const bytes of encodeChats(chat, MAX_FRAME_BYTES)) this.#tcp.append(bytes);
     // somebody may have asked for the group before the room was made with a password
-    const group = this.room.isPrivate ? undefined : this.#lobby.groups.of(this.room.key);
+    const group = this.room.isClosed ? undefined : this.#lobby.groups.of(this.room.key);
     if (!group) return;
     for (const bytes of encodeChats(chat, MAX_DATAGRAM_BYTES)) this.#lobby.options.multicast.send(bytes, group);
   }
@@ -189,7 +190,7 @@ export class RoomSession implements Session {
     this.#audience = audience;
     if (this.#entrance.viaTcp) audience.startReading(this);
     this.#lobby.options.house
-      .history(room, PREVIOUS)
+      .history(room, { limit: PREVIOUS })
       .catch((error): Post[] => {
         // who can't be told what was said can still talk
         if (error instanceof HouseError) return [];
@@ -212,9 +213,15 @@ export class RoomSession implements Session {
     return true;
   }
 
-  /** The room is gone. Whoever is not seated yet hears of an earlier stay of theirs. */
-  putOut(): void {
-    if (this.#audience) this.#end('the room was deleted');
+  /** Or the room is gone. Whoever is not seated yet hears of an earlier stay of theirs. */
+  putOut({ by, reason, at }: Left): void {
+    const room = this.#room;
+    if (!this.#audience || !room) return;
+    const contents = by && `${by.name} has put you out: ${reason}`;
+    if (contents && this.#entrance.viaTcp) {
+      this.#tell({ creator: 'server', room: room.name, contents, datetime: chatTime(at) });
+    }
+    this.#end(contents ?? 'the room was deleted');
   }
 
   #begin(audience: LobbyAudience, room: Room, posts: readonly Post[]): void {
@@ -370,7 +377,7 @@ export class RoomSession implements Session {
     try {
       this.#somebody.say(
         room,
-        () => house.say(member, room, contents, stamp),
+        () => house.say(member, room, contents, { stamp }),
         (post) =>
           house
             .saved(post)
@@ -417,33 +424,6 @@ export class RoomSession implements Session {
 
   #send(reply: LobbyReply): void {
     if (!this.#gone) this.port.send(encodeReply(reply));
-  }
-}
-
-/** Answers go out in the order of the requests, whenever each of them is ready. */
-class Answers {
-  readonly #send: (reply: LobbyReply) => void;
-  readonly #slots: Array<{ reply?: LobbyReply }> = [];
-
-  constructor(send: (reply: LobbyReply) => void) {
-    this.#send = send;
-  }
-
-  get waiting(): number {
-    return this.#slots.length;
-  }
-
-  /** A place in the order; call what is returned when the answer is there. */
-  add(): (reply: LobbyReply) => void {
-    const slot: { reply?: LobbyReply } = {};
-    this.#slots.push(slot);
-    return (reply) => {
-      slot.reply = reply;
-      for (let first = this.#slots[0]?.reply; first; first = this.#slots[0]?.reply) {
-        this.#slots.shift();
-        this.#send(first);
-      }
-    };
   }
 }
 

@@ -147,12 +147,12 @@ export class LobbySession implements Session {
   }
 
   #listActive(): RoomList {
-    const rooms = [...this.#lobby.options.house.activeRooms].filter((room) => !room.isPrivate);
+    const rooms = [...this.#lobby.options.house.activeRooms].filter(isListed);
     return { kind: 'rooms', names: rooms.map(({ name }) => name) };
   }
 
   #listAll(skip: number): RoomList {
-    const rooms = [...this.#lobby.options.house.rooms.values()].filter((room) => !room.isPrivate);
+    const rooms = [...this.#lobby.options.house.rooms.values()].filter(isListed);
     const those = rooms.sort((a, b) => (a.key < b.key ? -1 : 1)).slice(skip);
     const people = those.map((room) => room.people.size);
     const about = those.map((room) => room.settings.description);
@@ -192,6 +192,9 @@ export class LobbySession implements Session {
   async #checkMulticast(room: Room | undefined): Promise<void> {
     if (room?.isPrivate) {
       throw new HouseError('room-password', `${room.name} has a password: it is not sent by multicast`);
+    }
+    if (room?.isClosed) {
+      throw new HouseError('invite-only', `${room.name} is for the invited only: it is not sent by multicast`);
     }
     const trouble = await this.#lobby.options.multicast.trouble();
     if (trouble !== undefined) {
@@ -238,6 +241,10 @@ export class LobbySession implements Session {
     this.#gone = true;
     this.#port.end();
   }
+}
+
+function isListed(room: Room): boolean {
+  return !room.isPrivate && !room.rules.has('secret');
 }
 
 function good(message: string): LobbyReply {

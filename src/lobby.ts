@@ -7,6 +7,7 @@ import type { Post, Whisper } from './events.ts';
 import type { LobbyAudience, RoomSession } from './lobby-room.ts';
 import { Members } from './members.ts';
 import type { Member, Room } from './room.ts';
+import { checkReading } from './room-rights.ts';
 import type { House } from './rooms.ts';
 import { type Address, type Broadcast, type Doors, type Multicast, networkOf } from './session.ts';
 import { AtMost, AtMostEach } from './throttle.ts';
@@ -107,8 +108,12 @@ async function lookBack(
   }
   const room = request.room === undefined ? here : await house.lookUp(request.room);
   if (!room) throw request.room === undefined ? new HouseError('bad-room', 'which room?') : noSuchRoom(request.room);
-  if (room !== here) await accounts.unlock(room, { login, ip });
-  const posts = count > 0 ? await house.history(room, count, request.before) : [];
+  if (room !== here) {
+    await accounts.unlock(room, { login, ip });
+    checkReading(login && { account: login.name }, room);
+  }
+  const before = request.before === undefined ? undefined : { id: request.before };
+  const posts = count > 0 ? await house.history(room, { limit: count, before }) : [];
   return { kind: 'previous', chats: posts.flatMap((post) => numbered(post, room.name)) };
 }
 

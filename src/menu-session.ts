@@ -91,8 +91,6 @@ class MenuAudience implements Audience {
     switch (event.kind) {
       case 'joined':
         return this.#seated.get(event.who.id)?.joined();
-      case 'left':
-        return;
       case 'post':
         return this.#tell(event.who.name, event.text, this.#sender(event));
       case 'closing':

@@ -10,6 +10,11 @@ import { LEVELS, type Level } from './log.ts';
 import { socketBeside, stateDirectory } from './state-directory.ts';
 import { ownFile, type TlsSource } from './tls-files.ts';
 
+const DAY_MS = 86_400_000;
+const MAX_UPLOAD_DAYS = 36_500;
+const MAX_UPLOAD_BYTES = 1024 ** 4;
+const MAX_UPLOADS_BYTES = 1024 ** 5;
+
 export interface ServerOptions {
   readonly port: number;
   readonly host: string;
@@ -29,6 +34,10 @@ export interface ServerOptions {
   readonly udpIdleMs: number;
   /** Members' files may be had over HTTP by anybody. */
   readonly openFiles: boolean;
+  /** Files that anybody brings are kept. Undefined: none are. */
+  readonly uploads: UploadOptions | undefined;
+  /** The server's own address in links, without a slash at its end. */
+  readonly publicUrl: string | undefined;
   /** A file of names and passwords to be taken over as accounts. */
   readonly importUsers: string | undefined;
   /** A login ends with its connection, whatever classic clients do. */
@@ -54,6 +63,16 @@ export interface ServerOptions {
   readonly backup: string | undefined;
   /** Instead of serving: says what would be wrong. */
   readonly check: boolean;
+}
+
+export interface UploadOptions {
+  readonly directory: string;
+  /** Of one file, and of all together. */
+  readonly fileBytes: number;
+  readonly totalBytes: number;
+  readonly keepMs: number;
+  /** Nobody brings files without an account. */
+  readonly isAccountsOnly: boolean;
 }
 
 const SERVER: CommandLine = {
@@ -84,6 +103,19 @@ const SERVER: CommandLine = {
     { flag: '--sendq <bytes>', help: 'Drop a client with more than this unread', shownDefault: '1048576' },
     { flag: '--udp-idle <seconds>', help: 'A silent UDP client leaves after this', shownDefault: '300' },
     { flag: '--open-files', help: "Anybody may fetch members' files over HTTP (curl), not members only" },
+    {
+      flag: '--uploads <size>',
+      help: 'Keep files that people bring, up to this size each; or off',
+      shownDefault: '100M',
+    },
+    { flag: '--upload-total <size>', help: 'All of them together take no more', shownDefault: '2G' },
+    { flag: '--upload-days <days>', help: 'Each is kept for so long', shownDefault: '30' },
+    { flag: '--upload-accounts-only', help: 'Who brings a file gives the password of an account' },
+    {
+      flag: '--public-url <url>',
+      help: "This server's address in links, for example https://chat.example",
+      shownDefault: 'as it was reached',
+    },
     { flag: '--import-users <file>', help: 'Make accounts of the rows NAME,PASSWORD of a file' },
     { flag: '--strict-lobby', help: 'Classic lobby clients log in again after each room' },
     {
@@ -164,6 +196,8 @@ export function readServerOptions(
     sendqBytes: wholeNumber('--sendq', given.one('sendq') ?? '1048576', 65_536, 2 ** 30),
     udpIdleMs: 1000 * wholeNumber('--udp-idle', given.one('udp-idle') ?? '300', 1, 86_400),
     openFiles: given.has('open-files'),
+    uploads: uploadsOf(given, file),
+    publicUrl: publicUrlOf(given.one('public-url')),
     importUsers: given.one('import-users'),
     strictLobby: given.has('strict-lobby'),
     multicastIf: multicastIfOf(given.one('multicast-if')),
@@ -217,6 +251,47 @@ function tlsOf(given: Given, data: string): TlsSource | undefined {
   if (cert !== undefined) throw new UsageError('--tls-cert: needs --tls-key');
   if (key !== undefined) throw new UsageError('--tls-key: needs --tls-cert');
   return given.has('tls-self') ? { kind: 'self', file: ownFile(data) } : undefined;
+}
+
+/** What keeps nothing keeps no files. */
+function uploadsOf(given: Given, data: string): UploadOptions | undefined {
+  const [size, total] = [given.one('uploads'), given.one('upload-total')];
+  const fileBytes = size === 'off' ? 0 : sizeOf('--uploads', size ?? '100M', MAX_UPLOAD_BYTES);
+  const totalBytes = sizeOf('--upload-total', total ?? '2G', MAX_UPLOADS_BYTES);
+  const days = wholeNumber('--upload-days', given.one('upload-days') ?? '30', 1, MAX_UPLOAD_DAYS);
+  const isAccountsOnly = given.has('upload-accounts-only');
+  if (total !== undefined && size !== undefined && totalBytes < fileBytes) {
+    throw new UsageError('--upload-total: must be at least as large as --uploads');
+  }
+  if (size === 'off') return undefined;
+  if (data === ':memory:') {
+    if (size !== undefined) throw new UsageError('--uploads: needs a file for --data, uploads are kept beside it');
+    return undefined;
+  }
+  const directory = `${data}.uploads`;
+  const keepMs = days * DAY_MS;
+  return { directory, fileBytes: Math.min(fileBytes, totalBytes), totalBytes, keepMs, isAccountsOnly };
+}
+
+function sizeOf(name: string, text: string, most: number): number {
+  const [, digits, unit = ''] = /^(\d{1,15})([KMGT]?)$/i.exec(text) ?? [];
+  const bytes = Number(digits) * 1024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' ');
+  if (!(bytes >= 1 && bytes <= most)) {
+    throw new UsageError(
+      `${name} ${text}: must be a size like 500K, 100M or 2G${name === '--uploads' ? ', or off' : ''}`,
+    );
+  }
+  return bytes;
+}
+
+function publicUrlOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const isPlain = /^https?:\/\/[\x21-\x7e]{1,200}$/i.test(text) && URL.canParse(text);
+  const url = isPlain ? new URL(text) : undefined;
+  if (url?.username !== '' || url.password !== '' || /[?#]/.test(text)) {
+    throw new UsageError('--public-url: must be a URL like https://chat.example or http://chat.example:5000/parley');
+  }
+  return url.href.replace(/\/+$/, '');
 }
 
 /** As it can stand in a header. */

@@ -1,7 +1,7 @@
 // Layer 3. The members of one room who are `pipe` clients: each event is encoded once for all of them. Those who end
 // their lines get the room's bytes together; classic ones get each message by itself.
 
-import type { HouseEvent, Person, Post } from './events.ts';
+import type { Changed, HouseEvent, Person, Post } from './events.ts';
 import { type Pipe, plainName, Spellings } from './pipe.ts';
 import type { PipeSession } from './pipe-session.ts';
 import type { Audience, Member, Room } from './room.ts';
@@ -51,7 +51,11 @@ export class PipeAudience implements Audience {
       case 'left':
         this.#tell(`User ${this.nameOf(event.who)} has left`, event.who);
         this.#spellings.forget(event.who.id);
-        return this.#seated.get(event.who.id)?.putOut(event.reason);
+        return this.#seated
+          .get(event.who.id)
+          ?.putOut(event.by ? `${this.nameOf(event.by)} has put you out: ${event.reason}` : event.reason);
+      case 'changed':
+        return this.#rename(event);
       case 'post':
         return this.#relay(event);
       case 'closing':
@@ -73,6 +77,15 @@ export class PipeAudience implements Audience {
 
   *names(except?: Person): Iterable<string> {
     for (const person of this.room.people.values()) if (person.id !== except?.id) yield this.nameOf(person);
+  }
+
+  /** It is as if one had left and another had come. */
+  #rename({ before, who }: Changed): void {
+    if (before.name === who.name) return;
+    const name = this.nameOf(before);
+    this.#spellings.forget(who.id);
+    this.#tell(`User ${name} has left`, who);
+    this.#tell(`New user ${this.nameOf(who)} has joined`, who);
   }
 
   // --- to all of them --------------------------------------------------------------------------------------

@@ -123,9 +123,9 @@ export class Pipe {
   }
 }
 
-/** Of rooms with a password, those that were made here: others' are entered by those who know that they are there. */
+/** Not secret ones; of rooms with a password, those that were made here: others' are entered by those who know that they are there. */
 function isListed(room: Room): boolean {
-  return !room.isPrivate || room.settings.owner === undefined;
+  return !room.rules.has('secret') && (!room.isPrivate || room.settings.owner === undefined);
 }
 
 /** The names of the people in a room, as they are on this wire: each is one person's, for as long as that one is in. */

@@ -1,8 +1,13 @@
 // Layer 2. One room as this node has it: who is in it, and which audiences hear it.
 
 import type { RoomSettings } from './backbone.ts';
-import type { HouseEvent, Person, Whisper } from './events.ts';
+import type { HouseEvent, Invited, Person, RuleChange, Signal, Titled, Whisper } from './events.ts';
+import { MAIN_ROOM, nameKey } from './names.ts';
+import { RoomRules } from './room-rules.ts';
 import type { StoredRoom } from './store.ts';
+
+/** In the common room everybody may be. */
+const CLOSING_RULES: readonly RuleChange['rule'][] = ['inviteOnly', 'limit', 'key'];
 
 /** The members of one room that hear events in the same form. */
 export interface Audience {
@@ -19,13 +24,20 @@ export interface Tongue {
   audience(room: Room): Audience;
   /** Tells one of them alone; false where the dialect has no way to. */
   whisper?(member: Member, whisper: Whisper): boolean;
+  /** Tags without a text, for one of them alone (`room` is ''); who has no form for that hears nothing of it. */
+  signal?(member: Member, signal: Signal): boolean;
+  /** Tells one of them that they are asked into a room; where it can't, a whisper says so. */
+  invited?(member: Member, invited: Invited): boolean;
 }
 
 /** Somebody who is connected to this node. */
 export class Member {
-  readonly person: Person;
+  /** Another one after a change of name or account; the id stays. */
+  person: Person;
   readonly tongue: Tongue;
   readonly rooms = new Map<string, Room>();
+  /** An operator of the server, as whoever checked that has said. */
+  isWarden = false;
 
   constructor(person: Person, tongue: Tongue) {
     this.person = person;
@@ -40,7 +52,9 @@ export class Room {
   readonly people = new Map<string, Person>();
   /** Its number in each dialect that numbers rooms, as far as this node has heard. */
   readonly refs: Map<string, number>;
-  readonly settings: RoomSettings;
+  /** The description and the password may change; another object is put here then. */
+  settings: RoomSettings;
+  readonly rules: RoomRules;
   readonly #local = new Map<string, Member>();
   readonly #audiences = new Map<Tongue, { readonly audience: Audience; size: number }>();
 
@@ -50,11 +64,60 @@ export class Room {
     this.refs = new Map(record.refs);
     const { description, owner, password } = record;
     this.settings = { description, owner, password };
+    this.rules = new RoomRules(record.rules);
+    this.reopen();
   }
 
   /** Only who knows its password comes in, or is told of it. */
   get isPrivate(): boolean {
     return this.settings.password !== undefined;
+  }
+
+  /** Not everybody may hear what is said in it. */
+  get isClosed(): boolean {
+    return this.isPrivate || this.rules.has('inviteOnly');
+  }
+
+  /** There is something to keep of it, were nothing ever said in it. */
+  get isShaped(): boolean {
+    const { description, owner } = this.settings;
+    return this.isPrivate || owner !== undefined || description !== '' || this.rules.kept() !== undefined;
+  }
+
+  isOwnedBy({ account }: Pick<Person, 'account'>): boolean {
+    const { owner } = this.settings;
+    return owner !== undefined && account !== undefined && nameKey(account) === owner;
+  }
+
+  /** Nobody is in it. A room without an owner is not for the invited only then, or nobody could ever come in again. */
+  reopen(): boolean {
+    if (this.settings.owner !== undefined) return false;
+    return this.rules.apply({ isAdded: false, rule: 'inviteOnly' }, '', 0);
+  }
+
+  /** Whether anything is another than before. */
+  rule(change: RuleChange, by: string, at: number): boolean {
+    const { isAdded, rule, param } = change;
+    if (this.key === MAIN_ROOM && isAdded && CLOSING_RULES.includes(rule)) return false;
+    if (rule === 'key') return this.#setPassword(isAdded ? param : undefined, isAdded);
+    if (rule === 'operator' || rule === 'voice') {
+      const who = typeof param === 'string' ? this.people.get(param) : undefined;
+      // the owner stays what they are
+      if (!who || (rule === 'operator' && !isAdded && this.isOwnedBy(who))) return false;
+    }
+    return this.rules.apply(change, by, at);
+  }
+
+  title({ text, who, at }: Titled): void {
+    this.settings = { ...this.settings, description: text };
+    this.rules.setTopic(text === '' ? undefined : { by: who.name, at });
+  }
+
+  #setPassword(hash: string | number | undefined, isAdded: boolean): boolean {
+    if (isAdded && (typeof hash !== 'string' || hash === '')) return false;
+    if (hash === this.settings.password) return false;
+    this.settings = { ...this.settings, password: hash as string | undefined };
+    return true;
   }
 
   seat(member: Member): void {

@@ -2,87 +2,114 @@
 // no clock. It never waits for a member: an event is handed once to each audience (the members of a room
 // that hear it in the same form), which encodes it once for all of them.
 
-import type { Backbone, Owner, RoomSettings, SearchOptions } from './backbone.ts';
+import type { Owner } from './backbone.ts';
 import { HouseError } from './errors.ts';
-import type { Deleted, Draft, HouseEvent, Person, Post } from './events.ts';
-import { alias, checkName, checkRoomName, isReserved, nameKey } from './names.ts';
-import { Member, type Pass, Room, type Tongue } from './room.ts';
-import type { Found, StoredRoom } from './store.ts';
+import type {
+  ClientTags,
+  Deleted,
+  Draft,
+  HouseEvent,
+  Invited,
+  Left,
+  Person,
+  RuleChange,
+  Signal,
+  Whisper,
+} from './events.ts';
+import {
+  DEFAULT_LIMITS,
+  type HouseOptions,
+  type Limits,
+  type Origin,
+  type Saying,
+  type Whispering,
+} from './house-options.ts';
+import { HouseRooms } from './house-rooms.ts';
+import { checkName, MAIN_ROOM, nameKey } from './names.ts';
+import { People, type Watcher } from './people.ts';
+import { Member, type Pass, type Room, type Tongue } from './room.ts';
+import { checkEntry, checkInvitation, checkKick, checkOperator, checkSpeech, checkTitle } from './room-rights.ts';
+import type { MaskMatcher } from './room-rules.ts';
+import { WornNames } from './worn-names.ts';
 
-export interface Limits {
-  readonly people: number;
-  readonly rooms: number;
-  readonly roomsEach: number;
-  readonly textChars: number;
-}
+export type { HouseOptions, Limits, Origin, Saying, Whispering } from './house-options.ts';
+export { DEFAULT_LIMITS } from './house-options.ts';
 
-export const DEFAULT_LIMITS: Limits = { people: 20_000, rooms: 10_000, roomsEach: 100, textChars: 65_536 };
-
-/** So many aliases of a taken name are tried one by one. */
-const NEAR_ALIASES = 16;
-
-export interface HouseOptions {
-  readonly backbone: Backbone;
-  /** The time of day in milliseconds. */
-  readonly wall: () => number;
-  readonly onBug: (error: unknown) => void;
-  readonly limits?: Partial<Limits>;
-}
-
-export class House {
-  readonly #backbone: Backbone;
-  readonly #wall: () => number;
+export class House extends HouseRooms {
   readonly #onBug: (error: unknown) => void;
+  readonly #matches: MaskMatcher;
   readonly limits: Limits;
-  readonly #rooms = new Map<string, Room>();
-  readonly #active = new Map<string, Room>();
-  readonly #byRef = new Map<string, Map<number, Room>>();
-  readonly #members = new Map<string, Member>();
-  /** For each name that is worn under aliases: how many wear it, and the last alias number given. */
-  readonly #worn = new Map<string, { wearers: number; last: number }>();
-  /** Rooms in which something was said. */
-  readonly #used = new Set<string>();
+  readonly #people: People;
+  readonly #names: WornNames;
+  #nextPerson = 1;
   #nextId = 1;
   /** Under way: they count, or many at once would pass the limits. */
   #entering = 0;
-  #opening = 0;
   #closed = false;
 
-  constructor({ backbone, wall, onBug, limits }: HouseOptions) {
-    this.#backbone = backbone;
-    this.#wall = wall;
+  constructor({ backbone, wall, onBug, limits, maskMatches = isNamed }: HouseOptions) {
+    const all = { ...DEFAULT_LIMITS, ...limits };
+    super(backbone, wall, all.rooms);
     this.#onBug = onBug;
-    this.limits = { ...DEFAULT_LIMITS, ...limits };
-    for (const record of backbone.rooms()) this.#addRoom(record);
+    this.#matches = maskMatches;
+    this.limits = all;
+    this.#people = new People(backbone.node, onBug);
+    this.#names = new WornNames(backbone);
     backbone.listen((event) => this.#hear(event));
   }
 
+  // --- people ----------------------------------------------------------------------------------------------
+
   get people(): number {
-    return this.#members.size;
+    return this.#people.size;
   }
 
-  get rooms(): ReadonlyMap<string, Room> {
-    return this.#rooms;
+  /** Those of this node. */
+  members(): Iterable<Member> {
+    return this.#people.members();
   }
 
-  /** Those in which somebody is, in the order in which they were entered. */
-  get activeRooms(): Iterable<Room> {
-    return this.#active.values();
+  member(id: string): Member | undefined {
+    return this.#people.member(id);
+  }
+
+  memberNamed(name: string): Member | undefined {
+    return this.#people.named(name);
+  }
+
+  /** Of any node; those of others as long as they are in a room. */
+  personNamed(name: string): Person | undefined {
+    return this.#people.personNamed(name);
+  }
+
+  personById(id: string): Person | undefined {
+    return this.#people.personById(id);
+  }
+
+  watch(watcher: Watcher): void {
+    this.#people.watch(watcher);
   }
 
   /**
    * A person comes in. A taken name is refused (`exactly`) or becomes `name~2` for the others (`aliased`):
    * that is for dialects which can't refuse one. The name of an account or a contact is for its owner only.
    */
-  async enter(nick: string, tongue: Tongue, as: 'exactly' | 'aliased', owner?: Owner): Promise<Member> {
+  async enter(
+    nick: string,
+    tongue: Tongue,
+    as: 'exactly' | 'aliased',
+    owner?: Owner,
+    origin: Origin = {},
+  ): Promise<Member> {
     const asked = checkName(nick);
-    if (this.#members.size + this.#entering >= this.limits.people) throw new HouseError('full', 'the server is full');
+    if (this.#people.size + this.#entering >= this.limits.people) throw new HouseError('full', 'the server is full');
     this.#entering++;
     try {
-      const name = await this.#claim(asked, as, owner);
-      const id = `${this.#backbone.node}.${this.#nextId++}`;
-      const member = new Member({ id, name, nick: asked, dialect: tongue.dialect }, tongue);
-      this.#members.set(id, member);
+      const { name, key } = await this.#names.claim(asked, as, owner);
+      const id = `${this.backbone.node}.${this.#nextPerson++}`;
+      const { host, account = owner === 'account' ? name : undefined } = origin;
+      const member = new Member(personOf({ id, name, nick: asked, dialect: tongue.dialect }, host, account), tongue);
+      this.#people.add(member, key);
       return member;
     } finally {
       this.#entering--;
@@ -91,230 +118,288 @@ export class House {
 
   /** The person leaves every room and the house. */
   quit(member: Member, reason: string): void {
-    if (!this.#members.delete(member.person.id)) return;
-    for (const room of [...member.rooms.values()]) this.leave(member, room, reason);
-    this.#release(member.person);
+    const leave = () => {
+      const rooms = [...member.rooms.values()];
+      const quit = rooms.map(({ key }) => key);
+      for (const room of rooms) this.#leave(member, room, { reason, quit });
+    };
+    if (this.#people.remove(member, reason, leave)) this.#names.release(member.person);
   }
 
-  /** The room of that name; it is made when there is none. */
-  async openRoom(name: string): Promise<Room> {
-    const asked = checkRoomName(name);
-    const key = nameKey(asked);
-    return this.#rooms.get(key) ?? this.#load(() => this.#backbone.openRoom(key, asked, this.#wall()));
+  /** Exactly that name from now on: `name-taken`, `name-registered`, `bad-name`. */
+  async rename(member: Member, nick: string, owner?: Owner): Promise<void> {
+    const asked = checkName(nick);
+    const { person } = member;
+    if ((asked === person.name && asked === person.nick) || !this.#isThere(member)) return;
+    if (nameKey(asked) === nameKey(person.name)) this.#names.respell(person, asked);
+    else {
+      await this.#names.claim(asked, 'exactly', owner);
+      const isThere = this.#isThere(member);
+      this.#names.release(isThere ? member.person : { name: asked, nick: asked });
+      if (!isThere) return;
+    }
+    this.#become(member, { ...member.person, name: asked, nick: asked });
   }
 
-  /** The room of that name, if there is one, also where it only rests in the store. */
-  async lookUp(name: string): Promise<Room | undefined> {
-    const key = nameKey(name.trim());
-    const known = this.#rooms.get(key);
-    if (known || !(await this.#backbone.findRoom(key))) return known;
-    return this.openRoom(name);
+  /** The name of the account that they are logged in to, or none. */
+  setAccount(member: Member, account: string | undefined): void {
+    const { account: before, ...person } = member.person;
+    if (before === account || !this.#isThere(member)) return;
+    this.#become(member, account === undefined ? person : { ...person, account });
   }
 
-  /** A room with an owner; it stays when it is empty, and when nothing was said in it. */
-  makeRoom(name: string, settings: RoomSettings): Promise<Room> {
-    const asked = checkRoomName(name);
-    return this.#load(() => this.#backbone.makeRoom(nameKey(asked), asked, this.#wall(), settings));
-  }
+  // --- in and out ------------------------------------------------------------------------------------------
 
-  /** Who is in it is out of it. */
-  deleteRoom(room: Room): Promise<void> {
-    return this.#backbone.deleteRoom(room.key, this.#wall());
-  }
-
-  findRoom(name: string): Room | undefined {
-    return this.#rooms.get(nameKey(name.trim()));
-  }
-
-  /** The room's number in a dialect that has numbers for rooms. */
-  async refOf(room: Room, dialect: string): Promise<number> {
-    const ref = await this.#backbone.refOf(room.key, dialect);
-    room.refs.set(dialect, ref);
-    this.#refsOf(dialect).set(ref, room);
-    return ref;
-  }
-
-  roomByRef(dialect: string, ref: number): Room | undefined {
-    return this.#byRef.get(dialect)?.get(ref);
-  }
-
-  join(member: Member, room: Room, pass?: Pass): void {
+  /** `isFounder`: they are an operator of it from the first moment; that is for `found` to say. */
+  join(member: Member, room: Room, pass?: Pass, isFounder = false): void {
     if (member.rooms.has(room.key)) return;
-    if (room.isPrivate && pass?.room !== room) throw new HouseError('room-password', `${room.name} has a password`);
-    if (this.#rooms.get(room.key) !== room) throw new HouseError('no-such-room', `${room.name} is gone`);
+    if (!this.#isThere(member)) throw new HouseError('not-allowed', 'you have left');
+    checkEntry(member, room, pass, this.#matches);
+    this.#checkThere(room);
     if (member.rooms.size >= this.limits.roomsEach) {
       throw new HouseError('not-allowed', `nobody is in more than ${this.limits.roomsEach} rooms`);
     }
+    const isOperator = isFounder || room.isOwnedBy(member.person);
     member.rooms.set(room.key, room);
-    this.#publish({ kind: 'joined', room: room.key, who: member.person, at: this.#wall() });
+    const joined = { kind: 'joined', room: room.key, who: member.person, at: this.wall() } as const;
+    this.#publish(isOperator ? { ...joined, isOperator } : joined);
+  }
+
+  /** The same; whoever finds it empty becomes its operator, unless it is somebody's or everybody's. */
+  found(member: Member, room: Room, pass?: Pass): void {
+    const isFree = room.people.size === 0 && room.settings.owner === undefined && room.key !== MAIN_ROOM;
+    this.join(member, room, pass, isFree);
   }
 
   leave(member: Member, room: Room, reason: string): void {
-    if (!member.rooms.delete(room.key)) return;
-    this.#publish({ kind: 'left', room: room.key, who: member.person, at: this.#wall(), reason });
+    this.#leave(member, room, { reason });
   }
 
-  say(member: Member, room: Room, text: string, stamp?: string): void {
-    if (!member.rooms.has(room.key)) throw new HouseError('not-in-room', `you are not in ${room.name}`);
+  /** Puts somebody out: `not-operator`, `not-in-room`, `not-allowed`. */
+  kick(by: Member, room: Room, whom: Person, reason: string): void {
+    checkKick(by, room, whom);
+    this.#people.member(whom.id)?.rooms.delete(room.key);
+    const who = room.people.get(whom.id) ?? whom;
+    this.#publish({ kind: 'left', room: room.key, who, at: this.wall(), reason, by: by.person });
+  }
+
+  /** Asks somebody in, who is told; if an operator asks, nothing keeps that one out. */
+  invite(by: Member, room: Room, whom: Person): void {
+    checkInvitation(by, room);
+    if (room.people.has(whom.id)) throw new HouseError('not-allowed', `${whom.name} is in ${room.name} already`);
+    const isFromOperator = by.isWarden || room.rules.isOperator(by.person.id);
+    const invited = { kind: 'invited', room: room.key, at: this.wall(), who: by.person, whom } as const;
+    this.#publish(isFromOperator ? { ...invited, isFromOperator } : invited);
+  }
+
+  // --- what rules in a room --------------------------------------------------------------------------------
+
+  /** What of that really changed something: `not-operator`, `not-in-room`. */
+  rule(by: Member, room: Room, changes: readonly RuleChange[]): RuleChange[] {
+    checkOperator(by, room);
+    this.#checkThere(room);
+    return this.#rule(by.person, room, changes);
+  }
+
+  /** What the room is about: `not-operator`, `not-in-room`, `too-long`. */
+  title(by: Member, room: Room, text: string): void {
+    checkTitle(by, room, text);
+    this.#checkThere(room);
+    this.#publish({ kind: 'titled', room: room.key, at: this.wall(), who: by.person, text });
+  }
+
+  // --- what is said ----------------------------------------------------------------------------------------
+
+  /** `not-in-room`, `moderated`, `too-long`. Who is not in the room may speak where it is not for members only. */
+  say(member: Member, room: Room, text: string, { stamp, notice, tags }: Saying = {}): void {
+    checkSpeech(member, room, this.#matches);
     if (text.length > this.limits.textChars) throw new HouseError('too-long', 'the message is too long');
-    this.#used.add(room.key);
-    const post = { kind: 'post', room: room.key, who: member.person, at: this.#wall(), text } as const;
-    this.#publish(stamp === undefined ? post : { ...post, stamp });
+    const isOutside = this.#isOutside(member, room);
+    this.list.used(room);
+    const post = { kind: 'post', room: room.key, who: member.person, at: this.wall(), text } as const;
+    if (stamp === undefined && !notice && tags === undefined && !isOutside) return this.#publish(post);
+    this.#publish({
+      ...post,
+      ...(stamp !== undefined && { stamp }),
+      ...(notice && { notice }),
+      ...(tags !== undefined && { tags }),
+      ...(isOutside && { isOutside }),
+    });
+  }
+
+  /** Tags without a text; returns the id. */
+  signal(member: Member, room: Room, tags: ClientTags): string {
+    checkSpeech(member, room, this.#matches);
+    const isOutside = this.#isOutside(member, room);
+    const id = this.newId();
+    const signal = { kind: 'signal', room: room.key, at: this.wall(), who: member.person, tags, id } as const;
+    this.#publish(isOutside ? { ...signal, isOutside } : signal);
+    return id;
   }
 
   /** To one person of this node alone; false when that one can't be told. */
-  whisper(from: Member, to: Person, text: string): boolean {
-    const member = this.#members.get(to.id);
-    if (!member || text.length > this.limits.textChars) return false;
-    const whisper = { kind: 'whisper', to: to.id, who: from.person, at: this.#wall(), text } as const;
-    return member.tongue.whisper?.(member, whisper) ?? false;
+  whisper(from: Member, to: Person, text: string, whispering: Whispering = {}): boolean {
+    return text.length <= this.limits.textChars && this.#whisper(from.person, to, text, whispering);
   }
 
-  /** Settles when a crash can't take the post any more. */
-  saved(post: Post): Promise<void> {
-    return this.#backbone.saved(post.id);
+  /** The same with tags and no text. */
+  signalTo(from: Member, to: Person, tags: ClientTags, id: string = this.newId()): boolean {
+    const member = this.#people.member(to.id);
+    const signal: Signal = { kind: 'signal', room: '', at: this.wall(), who: from.person, tags, id };
+    return member?.tongue.signal?.(member, signal) ?? false;
   }
 
-  /** The newest posts of a room, or those before a post; oldest first. */
-  history(room: Room, limit: number, before?: number): Promise<Post[]> {
-    return this.#backbone.history(room.key, limit, before);
-  }
-
-  /** The newest posts that have all the words, in public rooms and those of `options`; oldest first. */
-  search(words: string, options: SearchOptions): Promise<Found[]> {
-    return this.#backbone.search(words, options);
+  /** Of a whisper or a signal: no other one has it. */
+  newId(): string {
+    return `w${this.backbone.node}-${this.#nextId++}`;
   }
 
   /** Tells everybody here that the server is going down. Nothing is published afterwards. */
   close(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    const at = this.#wall();
-    for (const room of this.#rooms.values()) {
+    const at = this.wall();
+    for (const room of this.list.all.values()) {
       room.hear({ kind: 'closing', room: room.key, at, reason }, this.#onBug);
     }
   }
 
+  // --- what the backbone tells -----------------------------------------------------------------------------
+
   #publish(draft: Draft): void {
-    if (!this.#closed) this.#backbone.publish(draft);
+    if (!this.#closed) this.backbone.publish(draft);
   }
 
   #hear(event: HouseEvent | Deleted): void {
-    const room = this.#rooms.get(event.room);
+    const room = this.list.get(event.room);
     if (!room) return;
     if (event.kind === 'deleted') return this.#deleted(room, event);
-    if (event.kind === 'joined') {
-      const member = this.#members.get(event.who.id);
-      room.people.set(event.who.id, event.who);
-      this.#active.set(room.key, room);
-      if (member) room.seat(member);
-    }
+    if (event.kind !== 'post') this.#before(room, event);
     room.hear(event, this.#onBug);
-    if (event.kind === 'left') {
-      room.people.delete(event.who.id);
-      room.unseat(event.who.id);
-      if (room.people.size === 0) this.#emptied(room);
+    if (event.kind === 'left') this.#left(room, event);
+    if (event.kind === 'invited') this.#invited(room, event);
+  }
+
+  /** The room is as it will be when its audiences hear of it; but who has left is still in it. */
+  #before(room: Room, event: HouseEvent): void {
+    switch (event.kind) {
+      case 'joined': {
+        const member = this.#people.member(event.who.id);
+        room.people.set(event.who.id, event.who);
+        room.rules.came(event.who.id, event.isOperator === true);
+        this.list.entered(room);
+        if (member) room.seat(member);
+        break;
+      }
+      case 'changed':
+        if (room.people.has(event.who.id)) room.people.set(event.who.id, event.who);
+        room.rules.changed(event.who.id);
+        break;
+      case 'ruled':
+        for (const change of event.changes) room.rule(change, event.who.name, event.at);
+        if (event.changes.some(isKept)) this.#keep(room);
+        break;
+      case 'titled':
+        room.title(event);
+        this.#keep(room);
+        break;
+      case 'invited':
+        if (event.isFromOperator) room.rules.ask(event.whom.id);
     }
+    this.#people.heard(event);
+  }
+
+  #left(room: Room, { who, by }: Left): void {
+    // put out by somebody of another node; who goes by themselves may be on their way in again
+    if (by && !this.#people.isOurs(by.id)) this.#people.member(who.id)?.rooms.delete(room.key);
+    room.people.delete(who.id);
+    room.rules.left(who.id);
+    room.unseat(who.id);
+    if (room.people.size > 0) return;
+    this.list.emptied(room);
+    if (room.reopen()) this.#keep(room);
+  }
+
+  #invited({ name }: Room, event: Invited): void {
+    const { who, whom } = event;
+    const member = this.#people.member(whom.id);
+    if (!member || member.tongue.invited?.(member, event)) return;
+    this.#whisper(who, whom, `${who.name} invites you to the room ${name}`);
   }
 
   #deleted(room: Room, { at }: Deleted): void {
     for (const who of room.people.values()) {
-      this.#members.get(who.id)?.rooms.delete(room.key);
+      this.#people.member(who.id)?.rooms.delete(room.key);
       this.#hear({ kind: 'left', room: room.key, who, at, reason: 'the room was deleted' });
     }
-    this.#forgetRoom(room);
-    this.#used.delete(room.key);
+    this.list.deleted(room);
   }
 
-  /** Rooms stand in the order in which they were left, for `#makePlace`. */
-  #emptied(room: Room): void {
-    this.#active.delete(room.key);
-    this.#rooms.delete(room.key);
-    this.#rooms.set(room.key, room);
+  // --- one step each ---------------------------------------------------------------------------------------
+
+  #leave(member: Member, room: Room, how: Pick<Left, 'reason' | 'quit'>): void {
+    if (!member.rooms.delete(room.key)) return;
+    this.#publish({ kind: 'left', room: room.key, who: member.person, at: this.wall(), ...how });
   }
 
-  /** A room that comes from the backbone, with a place among those of the house. */
-  async #load(get: () => Promise<StoredRoom>): Promise<Room> {
-    if (this.#rooms.size + this.#opening >= this.limits.rooms) this.#makePlace();
-    this.#opening++;
-    try {
-      const record = await get();
-      return this.#rooms.get(record.key) ?? this.#addRoom(record);
-    } finally {
-      this.#opening--;
+  #become(member: Member, who: Person): void {
+    const before = member.person;
+    this.#people.replace(member, who);
+    for (const room of member.rooms.values()) {
+      this.#publish({ kind: 'changed', room: room.key, at: this.wall(), before, who });
+      if (room.isOwnedBy(who)) this.#rule(who, room, [{ isAdded: true, rule: 'operator', param: who.id }]);
     }
   }
 
-  async #claim(asked: string, as: 'exactly' | 'aliased', owner: Owner | undefined): Promise<string> {
-    const base = nameKey(asked);
-    let worn = this.#worn.get(base);
-    if (!worn) {
-      worn = { wearers: 0, last: 1 };
-      this.#worn.set(base, worn);
-    }
-    worn.wearers++;
-    const claim = isReserved(base) ? 'worn' : await this.#backbone.claim(base, owner);
-    if (claim === 'ours') return asked;
-    if (claim === 'registered') {
-      this.#unwear(base);
-      throw new HouseError('name-registered', `the name ${asked} belongs to an account`);
-    }
-    if (as === 'aliased') {
-      // the next free one; where a crowd wears them all as names of their own, in strides that double
-      for (let tries = 1, stride = 1; ; tries++) {
-        if (tries > NEAR_ALIASES) stride *= 2;
-        worn.last += stride;
-        const other = alias(asked, worn.last);
-        if ((await this.#backbone.claim(nameKey(other))) === 'ours') return other;
-      }
-    }
-    this.#unwear(base);
-    throw new HouseError('name-taken', `the name ${asked} is taken`);
+  #rule(who: Person, room: Room, changes: readonly RuleChange[]): RuleChange[] {
+    const at = this.wall();
+    const those = changes.filter((change) => room.rule(change, who.name, at));
+    if (those.length === 0) return those;
+    this.#publish({ kind: 'ruled', room: room.key, at, who, changes: those });
+    return those;
   }
 
-  #release(person: Person): void {
-    this.#backbone.release(nameKey(person.name));
-    this.#unwear(nameKey(person.nick));
+  #whisper(who: Person, to: Person, text: string, { notice, tags, id = this.newId() }: Whispering = {}): boolean {
+    const member = this.#people.member(to.id);
+    if (!member) return false;
+    const more = { ...(notice && { notice }), ...(tags !== undefined && { tags }) };
+    const whisper: Whisper = { kind: 'whisper', to: to.id, who, at: this.wall(), text, id, ...more };
+    return member.tongue.whisper?.(member, whisper) ?? false;
   }
 
-  #unwear(base: string): void {
-    const worn = this.#worn.get(base);
-    if (worn && --worn.wearers === 0) this.#worn.delete(base);
+  #keep(room: Room): void {
+    this.backbone.keepRules(room.key, room.settings, room.rules.kept());
   }
 
-  #addRoom(record: StoredRoom): Room {
-    const room = new Room(record);
-    this.#rooms.set(room.key, room);
-    if (record.used) this.#used.add(room.key);
-    for (const [dialect, ref] of record.refs) this.#refsOf(dialect).set(ref, room);
-    return room;
+  /** Who has quit meanwhile stays who they were. */
+  #isThere(member: Member): boolean {
+    return this.#people.member(member.person.id) === member;
   }
 
-  #refsOf(dialect: string): Map<number, Room> {
-    let refs = this.#byRef.get(dialect);
-    if (!refs) {
-      refs = new Map();
-      this.#byRef.set(dialect, refs);
-    }
-    return refs;
+  #isOutside(member: Member, room: Room): boolean {
+    if (member.rooms.has(room.key)) return false;
+    this.#checkThere(room);
+    return true;
   }
 
-  #forgetRoom(room: Room): void {
-    this.#rooms.delete(room.key);
-    for (const [dialect, ref] of room.refs) this.#byRef.get(dialect)?.delete(ref);
+  #checkThere(room: Room): void {
+    if (this.list.get(room.key) !== room) throw new HouseError('no-such-room', `${room.name} is gone`);
   }
+}
 
-  /** Makes place for a room: of those that are empty, the one that has been so for longest goes. */
-  #makePlace(): void {
-    for (const room of this.#rooms.values()) {
-      if (room.people.size > 0) continue;
-      this.#forgetRoom(room);
-      // what was said is kept, and comes back with the room
-      if (this.#used.delete(room.key) || room.settings.owner !== undefined || room.isPrivate)
-        this.#backbone.restRoom(room.key);
-      else this.#backbone.forgetRoom(room.key);
-      return;
-    }
-    throw new HouseError('full', `the server has its ${this.limits.rooms} rooms`);
+/** Literals, each with what it has: there are many of them, and they stay as they are. */
+function personOf({ id, name, nick, dialect }: Person, host: string | undefined, account: string | undefined): Person {
+  if (host === undefined) {
+    return account === undefined ? { id, name, nick, dialect } : { id, name, nick, dialect, account };
   }
+  return account === undefined ? { id, name, nick, dialect, host } : { id, name, nick, dialect, host, account };
+}
+
+/** Who is an operator, or has a voice, is so until they leave. */
+function isKept({ rule }: RuleChange): boolean {
+  return rule !== 'operator' && rule !== 'voice';
+}
+
+function isNamed(mask: string, { name }: Person): boolean {
+  return nameKey(mask) === nameKey(name);
 }

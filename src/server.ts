@@ -15,6 +15,7 @@ import { Files } from './files.ts';
 import { Gate } from './gate.ts';
 import { GuardedHouse } from './guarded-house.ts';
 import { Http } from './http.ts';
+import type { HttpUploads } from './http-uploads.ts';
 import { importUsers } from './import-users.ts';
 import { readLimitsOf } from './limits-file.ts';
 import { Listener, type Listening } from './listen.ts';
@@ -28,6 +29,7 @@ import { ServerMetrics } from './server-metrics.ts';
 import { Serving } from './serving.ts';
 import { WorkerStore } from './store.ts';
 import { TlsServer } from './tls.ts';
+import { openUploads, type UploadParts } from './upload-opening.ts';
 import type { AdminAnswer } from './wire-admin.ts';
 import { type TableRow, tableText } from './wire-datagram.ts';
 
@@ -128,6 +130,7 @@ async function run(options: ServerOptions): Promise<void> {
   const house = new GuardedHouse({ backbone, wall: Date.now, onBug, bans, now, source: () => serving.source });
   const accounts = new Accounts({ backbone, hasher: new Passwords(), wall: Date.now, now });
   await takeOver(options, accounts, log);
+  const uploads = await keepUploads(options, { house, accounts, bans, gate, log, metrics, random: randomToken });
   const files = new Files({ random: randomToken, isOpen: options.openFiles });
   reloadAll = () => {
     const trouble = reload(tls, log);
@@ -195,7 +198,7 @@ async function run(options: ServerOptions): Promise<void> {
       .then(() => process.exit(0))
       .catch((error) => fail(1, `it did not end in order: ${stackOf(error)}`));
   };
-  listener.serve(dialects, new Http({ files, log, metrics, metricsToken: options.metricsToken }));
+  listener.serve(dialects, new Http({ files, log, metrics, metricsToken: options.metricsToken, uploads }));
   process.stdout.write(`ready ${bound.map(({ name, port }) => `${name}=${port}`).join(' ')}\n`);
   log('info', 'ready', { data: options.data, ...Object.fromEntries(bound.map(({ name, port }) => [name, port])) });
   if (tls) print(`tls sha256=${tls.facts.fingerprint}`);
@@ -303,6 +306,19 @@ async function openStore(store: WorkerStore, { data, makeDirectory }: ServerOpti
     await store.open(data, DEFAULT_LIMITS.rooms);
   } catch (error) {
     fail(1, `${(error as Error).message} (--data chooses another file)`);
+  }
+}
+
+/** What is there already is known before anybody can ask for it. */
+async function keepUploads(
+  { uploads, publicUrl }: ServerOptions,
+  parts: UploadParts,
+): Promise<HttpUploads | undefined> {
+  if (!uploads) return undefined;
+  try {
+    return await openUploads(uploads, publicUrl, parts);
+  } catch (error) {
+    fail(1, `${(error as Error).message} (--uploads off does without)`);
   }
 }
 

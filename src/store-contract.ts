@@ -1,6 +1,6 @@
 // Layer 2. What the house wants of a store, whatever it is made of.
 
-import type { Account, SearchOptions, StoredRoom } from './database.ts';
+import type { Account, HistoryRange, LastPost, SearchOptions, StoredRoom } from './database.ts';
 import type { Post } from './events.ts';
 import type { Contact, Mail, NewMail } from './mail-tables.ts';
 import type { StoreStart } from './store-worker.ts';
@@ -24,8 +24,16 @@ export interface Store {
   addPost(post: Post, room: number): void;
   /** Settles when the post is on disk; rejects with `not-saved`. */
   saved(postId: number): Promise<void>;
+  /** Never refused; of several changes of one room that wait, the last is written. */
+  putRules(room: StoredRoom): void;
   /** Oldest first. */
-  history(room: StoredRoom, limit: number, before?: number): Promise<Post[]>;
+  history(room: StoredRoom, range: HistoryRange): Promise<Post[]>;
+  /** Of those of the rooms (their ids) in which something was said between the bounds. */
+  lastPosts(rooms: readonly number[], range: Pick<HistoryRange, 'before' | 'after'>): Promise<LastPost[]>;
+  /** Up to where an account has read there: a time. */
+  marker(account: string, target: string): Promise<number | undefined>;
+  /** It only goes forward; what holds then. Rejects with `not-saved`. */
+  setMarker(account: string, target: string, at: number): Promise<number>;
   /**
    * The next four settle when it is on disk, and reject with `not-saved` when the disk refuses: then nothing is changed.
    * A room with an owner, who has at most a hundred of them: otherwise `not-allowed`. Its `refs` are not written.

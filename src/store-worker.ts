@@ -13,6 +13,9 @@ import { type Contact, type ContactChange, mergeChanges } from './mail-tables.ts
 export type Method =
   | 'findRoom'
   | 'history'
+  | 'lastPosts'
+  | 'marker'
+  | 'setMarker'
   | 'makeRoom'
   | 'deleteRoom'
   | 'addAccount'
@@ -121,15 +124,17 @@ function write({ changes, posts }: Group): FromWorker {
   }
 }
 
-/** Both in their order; of each contact there is one change only, whatever number of times it is tried again. */
+/** Both in their order; of each contact and room there is one change only, whatever number of times it is tried again. */
 function joined(older: Change[], newer: Change[]): Change[] {
   const others: Change[] = [];
+  const rules = new Map<number, Change>();
   const contacts = new Map<string, ContactChange>();
   for (const change of [...older, ...newer]) {
-    if (change.kind !== 'contact') others.push(change);
-    else contacts.set(change.key, mergeChanges(contacts.get(change.key), change));
+    if (change.kind === 'contact') contacts.set(change.key, mergeChanges(contacts.get(change.key), change));
+    else if (change.kind === 'rules') rules.set(change.room, change);
+    else others.push(change);
   }
-  return [...others, ...contacts.values()];
+  return [...others, ...rules.values(), ...contacts.values()];
 }
 
 function answer({ id, method, args }: Question): FromWorker {

@@ -7,16 +7,27 @@
 import { setImmediate, setTimeout } from 'node:timers';
 import { Worker } from 'node:worker_threads';
 import type { StoredBan } from './bans.ts';
-import type { Account, Change, Database, PostColumns, PostRow, SearchOptions, StoredRoom } from './database.ts';
+import type {
+  Account,
+  Change,
+  Database,
+  HistoryRange,
+  LastPost,
+  RoomChange,
+  SearchOptions,
+  StoredRoom,
+} from './database.ts';
 import { HouseError } from './errors.ts';
-import type { Person, Post } from './events.ts';
+import type { Post } from './events.ts';
 import { MailQueue } from './mail-queue.ts';
 import { type Contact, type ContactChange, type Mail, mergeChanges, type NewMail } from './mail-tables.ts';
+import { addPost, noPosts, postOf } from './post-columns.ts';
 import { Questions } from './questions.ts';
+import { notSaved, SavedPosts } from './saved-posts.ts';
 import type { Found, Store } from './store-contract.ts';
 import type { FromWorker, Method, StoreStart, ToWorker } from './store-worker.ts';
 
-export type { Account, SearchOptions, StoredRoom } from './database.ts';
+export type { Account, Bound, HistoryRange, LastPost, SearchOptions, StoredRoom } from './database.ts';
 export type { Contact, Mail, NewMail } from './mail-tables.ts';
 export type { Found, Store } from './store-contract.ts';
 
@@ -38,13 +49,9 @@ const MAX_CHANGES = 20_000;
 /** A trouble is over when less than this part of what may wait is waiting. */
 const RECOVERED = 1 / 2;
 export const MAX_HISTORY = 1000;
+/** Rooms that are looked at in one question. */
+const MAX_LAST_POSTS = 1000;
 const CLOSE_MS = 5000;
-
-interface Waiter {
-  readonly id: number;
-  resolve(): void;
-  reject(error: HouseError): void;
-}
 
 interface InFlight {
   readonly changes: number;
@@ -63,6 +70,7 @@ export class WorkerStore implements Store {
   readonly #maxChanges: number;
   #changes: Change[] = [];
   readonly #contacts = new Map<string, ContactChange>();
+  readonly #rules = new Map<number, RoomChange>();
   /** So many changes of groups that failed are waiting in the thread for the next one. */
   #owed = 0;
   #posts = noPosts();
@@ -70,10 +78,7 @@ export class WorkerStore implements Store {
   readonly #inFlight: InFlight[] = [];
   #unsaved = 0;
   #unsavedChars = 0;
-  #savedUpTo = 0;
-  /** The newest post that was not kept; those before it are not told apart from it any more. */
-  #lostUpTo = 0;
-  #waiters: Waiter[] = [];
+  readonly #saved = new SavedPosts();
   readonly #questions = new Questions((question) => this.#send(question));
   readonly #mails = new MailQueue((mails) => this.#askNow('addMails', mails));
   #scheduled = false;
@@ -111,11 +116,11 @@ export class WorkerStore implements Store {
   /** So much waits to be written that rooms and numbers are refused. */
   get isFull(): boolean {
     const onTheirWay = this.#inFlight.reduce((sum, { changes }) => sum + changes, 0);
-    const waiting = this.#changes.length + this.#contacts.size + onTheirWay + this.#owed;
+    const waiting = this.#changes.length + this.#rules.size + this.#contacts.size + onTheirWay + this.#owed;
     return waiting >= this.#maxChanges && !this.#dead;
   }
 
-  addRoom({ used: _used, refs: _refs, ...room }: StoredRoom): void {
+  addRoom({ used: _used, refs: _refs, rules: _rules, ...room }: StoredRoom): void {
     this.#refuseIfFull();
     this.#change({ kind: 'room', ...room });
   }
@@ -125,7 +130,14 @@ export class WorkerStore implements Store {
     this.#change({ kind: 'ref', room, dialect, ref });
   }
 
+  putRules({ id, description, password, rules }: StoredRoom): void {
+    if (this.#dead) return;
+    this.#rules.set(id, { kind: 'rules', room: id, description, password, rules });
+    this.#schedule();
+  }
+
   dropRoom(room: number): void {
+    this.#rules.delete(room);
     this.#change({ kind: 'drop', room });
   }
 
@@ -133,39 +145,42 @@ export class WorkerStore implements Store {
     if (this.#dead) return;
     if (this.#filled() >= 1) {
       this.#lost++;
-      this.#lostUpTo = post.id;
+      this.#saved.lost(post.id);
       // what the disk says explains more
       if (this.#trouble === undefined) this.#setTrouble('too much is waiting to be written');
       return;
     }
-    const chars = post.text.length + (post.stamp?.length ?? 0);
+    const chars = addPost(this.#posts, post, room);
     this.#unsaved++;
     this.#unsavedChars += chars;
     this.#chars += chars;
-    const { id, room: rooms, at, name, dialect, text, stamp } = this.#posts;
-    id.push(post.id);
-    rooms.push(room);
-    at.push(post.at);
-    name.push(post.who.name);
-    dialect.push(post.who.dialect);
-    text.push(post.text);
-    stamp.push(post.stamp ?? null);
     this.#schedule();
   }
 
   saved(postId: number): Promise<void> {
-    if (postId <= this.#lostUpTo || this.#dead) return Promise.reject(notSaved());
-    if (postId <= this.#savedUpTo) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#waiters.push({ id: postId, resolve, reject }));
+    return this.#dead ? Promise.reject(notSaved()) : this.#saved.saved(postId);
   }
 
   findRoom(key: string): Promise<StoredRoom | undefined> {
     return this.#ask('findRoom', key);
   }
 
-  async history(room: StoredRoom, limit: number, before?: number): Promise<Post[]> {
-    const rows = await this.#ask('history', room.id, Math.min(limit, MAX_HISTORY), before);
+  async history(room: StoredRoom, range: HistoryRange): Promise<Post[]> {
+    const limit = Math.max(Math.min(range.limit, MAX_HISTORY), 0);
+    const rows = await this.#ask('history', room.id, { ...range, limit });
     return rows.map((row) => postOf(row, room.key));
+  }
+
+  lastPosts(rooms: readonly number[], range: Pick<HistoryRange, 'before' | 'after'>): Promise<LastPost[]> {
+    return this.#ask('lastPosts', rooms.slice(0, MAX_LAST_POSTS), range);
+  }
+
+  marker(account: string, target: string): Promise<number | undefined> {
+    return this.#ask('marker', account, target);
+  }
+
+  setMarker(account: string, target: string, at: number): Promise<number> {
+    return this.#ask('setMarker', account, target, at);
   }
 
   makeRoom(room: StoredRoom): Promise<void> {
@@ -295,10 +310,11 @@ export class WorkerStore implements Store {
     this.#scheduled = false;
     if (!this.#hasMore() || this.#dead) return;
     const posts = this.#posts;
-    const changes = [...this.#changes, ...this.#contacts.values()];
-    const lastId = posts.id.at(-1) ?? this.#inFlight.at(-1)?.lastId ?? this.#savedUpTo;
+    const changes = [...this.#changes, ...this.#rules.values(), ...this.#contacts.values()];
+    const lastId = posts.id.at(-1) ?? this.#inFlight.at(-1)?.lastId ?? this.#saved.upTo;
     this.#inFlight.push({ changes: changes.length, posts: posts.id.length, chars: this.#chars, lastId });
     this.#changes = [];
+    this.#rules.clear();
     this.#contacts.clear();
     this.#posts = noPosts();
     this.#chars = 0;
@@ -309,7 +325,8 @@ export class WorkerStore implements Store {
   /** What is owed goes with whatever is on its way. */
   #hasMore(): boolean {
     const isOwed = this.#owed > 0 && this.#inFlight.length === 0;
-    return isOwed || this.#changes.length > 0 || this.#contacts.size > 0 || this.#posts.id.length > 0;
+    const isChanged = this.#changes.length > 0 || this.#rules.size > 0 || this.#contacts.size > 0;
+    return isOwed || isChanged || this.#posts.id.length > 0;
   }
 
   #answered(message: FromWorker): void {
@@ -317,7 +334,7 @@ export class WorkerStore implements Store {
       case 'opened':
         this.rooms.push(...message.rooms);
         this.start = message.start;
-        this.#savedUpTo = message.start.lastPost;
+        this.#saved.upTo = message.start.lastPost;
         this.#opened?.resolve();
         return;
       case 'refused':
@@ -342,25 +359,13 @@ export class WorkerStore implements Store {
     this.#owed = owed;
     if (error !== undefined) {
       this.#lost += group.posts;
-      if (group.posts > 0) this.#lostUpTo = group.lastId;
-    } else {
-      this.#savedUpTo = group.lastId;
+      if (group.posts > 0) this.#saved.lost(group.lastId);
     }
     this.#failing = error !== undefined;
     // not over while the next burst would bring it back
     if (error !== undefined || this.#filled() < RECOVERED) this.#setTrouble(error);
-    this.#settle(group.lastId, error === undefined);
+    this.#saved.settle(group.lastId, error === undefined);
     if (this.#hasMore()) this.#schedule();
-  }
-
-  #settle(upTo: number, ok: boolean): void {
-    let done = 0;
-    for (; done < this.#waiters.length && (this.#waiters[done] as Waiter).id <= upTo; done++) {
-      const waiter = this.#waiters[done] as Waiter;
-      if (ok) waiter.resolve();
-      else waiter.reject(notSaved());
-    }
-    this.#waiters.splice(0, done);
   }
 
   #setTrouble(reason: string | undefined): void {
@@ -382,20 +387,7 @@ export class WorkerStore implements Store {
 
   /** Nobody waits for what will not come. */
   #abandon(reason: string): void {
-    this.#settle(Number.POSITIVE_INFINITY, false);
+    this.#saved.settle(Number.POSITIVE_INFINITY, false);
     this.#questions.abandon(reason);
   }
-}
-
-function noPosts(): PostColumns {
-  return { id: [], room: [], at: [], name: [], dialect: [], text: [], stamp: [] };
-}
-
-function notSaved(): HouseError {
-  return new HouseError('not-saved', 'the message could not be stored');
-}
-
-function postOf({ id, at, name, dialect, text, stamp }: PostRow, room: string): Post {
-  const who: Person = { id: '', name, nick: name, dialect };
-  return { kind: 'post', id, room, who, at, text, ...(stamp !== undefined && { stamp }) };
 }

@@ -89,7 +89,7 @@ limits('hold for rooms: an empty one makes place, and what was said in it is kep
   assert.equal([...house.rooms.keys()], ['a', 'd', 'e'], 'the one that was left first rests');
   const back = await house.openRoom('B');
   assert.equal([back.name, back.refs.get('lab'), house.roomByRef('lab', ref)], ['b', ref, back]);
-  assert.equal((await house.history(back, 5)).length, 1);
+  assert.equal((await house.history(back, { limit: 5 })).length, 1);
   assert.equal(store.dropped, [3, 5], 'only rooms in which nothing was said are gone');
   house.join(ann, back);
   assert.is(await refusal(house.openRoom('f')), 'full');
@@ -127,7 +127,7 @@ local('pages through the history of a room', async () => {
   house.join(ann, room);
   for (let i = 1; i <= 5; i++) house.say(ann, room, `${i}`);
   const texts = async (limit: number, before?: number) =>
-    (await house.history(room, limit, before)).map(({ text }) => text);
+    (await house.history(room, { limit, ...(before && { before: { id: before } }) })).map(({ text }) => text);
   assert.equal(await texts(2), ['4', '5']);
   assert.equal(await texts(2, 4), ['2', '3']);
   assert.equal(await texts(9, 2), ['1']);
@@ -319,7 +319,7 @@ kept('that are deleted are gone at once, with what was said in them', async () =
   assert.equal([house.findRoom('r'), ann.rooms.size], [undefined, 0]);
   store.release();
   await deleting;
-  assert.equal(await house.history(await house.openRoom('r'), 10), []);
+  assert.equal(await house.history(await house.openRoom('r'), { limit: 10 }), []);
 });
 
 kept('whose deletion fails are there again, as they were', async () => {
@@ -392,7 +392,11 @@ class Wire {
       refOf: (key) => later(() => (this.#rooms.get(key)?.id ?? 0) - 1),
       publish: (draft) => void this.#waiting.push(draft),
       saved: () => later(() => undefined),
+      keepRules: () => {},
       history: async () => [],
+      lastPosts: async () => new Map(),
+      marker: async () => undefined,
+      setMarker: async (_account, _target, at) => at,
     };
   }
 
@@ -437,6 +441,46 @@ nodes('share names, people and posts', async () => {
   assert.equal(thereTongue.heard, common);
   assert.equal([here.people.size, there.people.size], [1, 1]);
   await west.enter('ann', thereTongue, 'exactly');
+});
+
+nodes('share operators, rules, topics, other names and who is put out', async () => {
+  const wire = new Wire();
+  const [east, west] = [openHouse({}, wire.node('e')).house, openHouse({}, wire.node('w')).house];
+  const [hereTongue, thereTongue] = [new FakeTongue(), new FakeTongue()];
+  const [here, there] = [await east.openRoom('r'), await west.openRoom('r')];
+  const ann = await east.enter('ann', hereTongue, 'exactly');
+  const bob = await west.enter('bob', thereTongue, 'exactly');
+  const watched: string[] = [];
+  west.watch({
+    entered: ({ name }) => void watched.push(`+${name}`),
+    changed: (one, other) => void watched.push(`${one.name} ${other.name}`),
+    quit: ({ name }) => void watched.push(`-${name}`),
+  });
+  east.found(ann, here);
+  wire.deliver();
+  west.found(bob, there);
+  wire.deliver();
+  assert.equal(
+    [here, there].map(({ rules }) => rules.isOperator(ann.person.id)),
+    [true, true],
+  );
+  assert.is(await refusal(() => west.kick(bob, there, ann.person, '')), 'not-operator');
+  east.rule(ann, here, [
+    { isAdded: true, rule: 'moderated' },
+    { isAdded: true, rule: 'operator', param: bob.person.id },
+  ]);
+  east.title(ann, here, 'about');
+  await east.rename(ann, 'anna');
+  wire.deliver();
+  assert.equal([there.rules.has('moderated'), there.rules.isOperator(bob.person.id)], [true, true]);
+  assert.equal([there.settings.description, west.personNamed('anna')?.id], ['about', ann.person.id]);
+  assert.is(west.personById(ann.person.id)?.name, 'anna');
+  assert.is(west.personNamed('ann'), undefined);
+  west.kick(bob, there, ann.person, 'enough');
+  wire.deliver();
+  assert.equal([ann.rooms.size, here.people.size, there.people.size], [0, 1, 1]);
+  assert.equal(hereTongue.heard.slice(-2), ['r ann is anna', 'r -anna (enough, by bob)']);
+  assert.equal([watched, west.personNamed('anna')], [['+ann', 'ann anna', '-anna'], undefined]);
 });
 
 nodes('do not seat somebody who quit before the joining was heard', async () => {

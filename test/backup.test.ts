@@ -29,6 +29,7 @@ function write(db: Database, from: number, count: number): void {
     dialect: ids.map(() => 'lab'),
     text: ids.map((id) => `message ${id} ${'x'.repeat(200)}`),
     stamp: ids.map(() => null),
+    extra: ids.map(() => null),
   };
   db.write({ changes: [], posts });
 }

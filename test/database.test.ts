@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Change, Database, type Group, type NewRoom, type SearchOptions } from '../src/database.ts';
+import { type Bound, type Change, Database, type Group, type NewRoom, type SearchOptions } from '../src/database.ts';
 import { MIGRATIONS, openFile } from '../src/database-file.ts';
 import { program, refusal } from './fakes.ts';
 
@@ -34,6 +34,7 @@ function posts(ids: number[], roomId = 1, text?: string): Group {
       dialect: all(() => 'lab'),
       text: all((id) => text ?? `${id}`),
       stamp: all(() => null),
+      extra: all(() => null),
     },
   };
 }
@@ -73,7 +74,9 @@ content('rooms with their numbers and posts are there again', () => {
     { id: 2, key: 'r2', name: 'R2', used: true, ...fields, refs: new Map([['lab', 0]]) },
   ]);
   assert.is(again.lastPost(), 2);
-  assert.equal(again.history(2, 1), [{ id: 2, at: 1002, name: 'ann', dialect: 'lab', text: 'ünï 🦜\nline' }]);
+  assert.equal(again.history(2, { limit: 1 }), [
+    { id: 2, at: 1002, name: 'ann', dialect: 'lab', text: 'ünï 🦜\nline' },
+  ]);
   again.close();
 });
 
@@ -81,11 +84,11 @@ content('history comes in pages, oldest first, of one room only', () => {
   const db = open(':memory:');
   db.write(posts(range(1, 10), 1));
   db.write(posts([11], 2));
-  assert.equal(idsOf(db.history(1, 3)), [8, 9, 10]);
-  assert.equal(idsOf(db.history(1, 3, 8)), [5, 6, 7]);
-  assert.equal(idsOf(db.history(1, 9, 2)), [1]);
-  assert.equal(idsOf(db.history(1, 9, 1)), []);
-  assert.equal(idsOf(db.history(3, 9)), []);
+  assert.equal(idsOf(db.history(1, { limit: 3 })), [8, 9, 10]);
+  assert.equal(idsOf(db.history(1, { limit: 3, before: { id: 8 } })), [5, 6, 7]);
+  assert.equal(idsOf(db.history(1, { limit: 9, before: { id: 2 } })), [1]);
+  assert.equal(idsOf(db.history(1, { limit: 9, before: { id: 1 } })), []);
+  assert.equal(idsOf(db.history(3, { limit: 9 })), []);
   db.close();
 });
 
@@ -124,8 +127,8 @@ content('a full disk costs that group; what was there stays, and writing works a
 content(':memory: forgets its oldest posts', () => {
   const db = open(':memory:');
   for (let at = 1; at <= 100_001; at += 20_000) db.write(posts(range(at, at + 19_999)));
-  assert.equal(idsOf(db.history(1, 1, 20_001)), [], 'the first 20,000 are gone');
-  assert.equal(idsOf(db.history(1, 1, 20_002)), [20_001]);
+  assert.equal(idsOf(db.history(1, { limit: 1, before: { id: 20_001 } })), [], 'the first 20,000 are gone');
+  assert.equal(idsOf(db.history(1, { limit: 1, before: { id: 20_002 } })), [20_001]);
   assert.is(db.lastPost(), 120_000);
   db.close();
 });
@@ -134,17 +137,17 @@ content(':memory: forgets its oldest posts when their texts are too many bytes',
   const db = open(':memory:');
   const text = 'é'.repeat(4 * 2 ** 20);
   db.write(posts(range(1, 8), 1, text));
-  assert.is(db.history(1, 9).length, 8, '64 MiB are kept');
+  assert.is(db.history(1, { limit: 9 }).length, 8, '64 MiB are kept');
   assert.throws(() => db.write(posts([9, 10, 10], 1, text)));
-  assert.is(db.history(1, 9).length, 8, 'a group that fails takes no place');
+  assert.is(db.history(1, { limit: 9 }).length, 8, 'a group that fails takes no place');
   db.write(posts([9]));
-  assert.equal(idsOf(db.history(1, 9)), range(2, 9));
+  assert.equal(idsOf(db.history(1, { limit: 9 })), range(2, 9));
   db.write(posts([10, 11], 1, text));
-  assert.equal(idsOf(db.history(1, 9)), range(4, 11));
+  assert.equal(idsOf(db.history(1, { limit: 9 })), range(4, 11));
   db.write(posts([12], 1, text.repeat(9)));
-  assert.equal([idsOf(db.history(1, 9)), db.lastPost()], [[], 0], 'one text that is too much by itself');
+  assert.equal([idsOf(db.history(1, { limit: 9 })), db.lastPost()], [[], 0], 'one text that is too much by itself');
   db.write(posts([13]));
-  assert.equal(idsOf(db.history(1, 9)), [13]);
+  assert.equal(idsOf(db.history(1, { limit: 9 })), [13]);
   db.close();
 });
 
@@ -164,10 +167,10 @@ content('a post keeps what its sender’s clock showed', () => {
   const { posts: columns } = posts([1, 2]);
   db.write({ changes: [room(1)], posts: { ...columns, stamp: ['10:11:12, 01/02/2003', null] } });
   assert.equal(
-    db.history(1, 9).map(({ stamp }) => stamp),
+    db.history(1, { limit: 9 }).map(({ stamp }) => stamp),
     ['10:11:12, 01/02/2003', undefined],
   );
-  assert.not('stamp' in (db.history(1, 9)[1] as object));
+  assert.not('stamp' in (db.history(1, { limit: 9 })[1] as object));
   db.close();
 });
 
@@ -238,6 +241,86 @@ owned('accounts are there again', async () => {
   again.close();
 });
 owned.run();
+
+const past = suite('database: what was said, between bounds');
+
+past('of posts and times alike, from either end', () =>
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.constantFrom(1, 2), fc.nat(3)), { maxLength: 40 }),
+      fc.nat(9),
+      fc.option(fc.tuple(fc.boolean(), fc.nat(60))),
+      fc.option(fc.tuple(fc.boolean(), fc.nat(60))),
+      fc.boolean(),
+      (said, limit, before, after, isOldestFirst) => {
+        const db = open(':memory:');
+        const rows: Array<{ id: number; room: number; at: number }> = [];
+        for (const [room, pause] of said) rows.push({ id: rows.length + 1, room, at: (rows.at(-1)?.at ?? 0) + pause });
+        const columns = posts(rows.map(({ id }) => id)).posts;
+        const times = { room: rows.map(({ room }) => room), at: rows.map(({ at }) => at) };
+        db.write({ changes: [room(1), room(2)], posts: { ...columns, ...times } });
+        const bound = (given: [boolean, number] | null): Bound | null =>
+          given && (given[0] ? { id: given[1] } : { at: given[1] });
+        const [to, from] = [bound(before), bound(after)];
+        const range = { limit, isOldestFirst, ...(to && { before: to }), ...(from && { after: from }) };
+        const fit = rows.filter(
+          ({ id, room, at }) =>
+            room === 1 &&
+            (!to || ('id' in to ? id < to.id : at < to.at)) &&
+            (!from || ('id' in from ? id > from.id : at > from.at)),
+        );
+        const wanted = isOldestFirst ? fit.slice(0, limit) : fit.slice(Math.max(fit.length - limit, 0));
+        assert.equal(
+          idsOf(db.history(1, range)),
+          wanted.map(({ id }) => id),
+        );
+        const last = fit.at(-1);
+        assert.equal(db.lastPosts([1, 9], range), last ? [{ room: 1, at: last.at }] : []);
+        db.close();
+      },
+    ),
+  ),
+);
+
+past('with what few posts have', () => {
+  const db = open(newFile());
+  const { posts: columns } = posts([1, 2]);
+  db.write({ changes: [room(1)], posts: { ...columns, extra: ['{"notice":true}', null] } });
+  const [first, second] = db.history(1, { limit: 9 });
+  assert.is(first?.extra, '{"notice":true}');
+  assert.not('extra' in (second as object));
+  db.close();
+});
+
+past('is marked by each account, which goes forward only, and a thousand times', () => {
+  const file = newFile();
+  const db = open(file);
+  assert.is(db.marker('ann', 'r'), undefined);
+  assert.equal([db.setMarker('ann', 'r', 5), db.setMarker('ann', 'r', 3), db.setMarker('bob', 'r', 2)], [5, 5, 2]);
+  for (let i = 0; i < 1000; i++) db.setMarker('ann', `r${i}`, 10 + i);
+  assert.equal([db.marker('ann', 'r'), db.marker('ann', 'r0'), db.marker('bob', 'r')], [undefined, 10, 2]);
+  db.close();
+  const again = open(file);
+  assert.is(again.marker('ann', 'r999'), 1009);
+  again.close();
+});
+
+past('in a room whose rules are another is there with them', () => {
+  const file = newFile();
+  const db = open(file);
+  const rules = { flags: ['secret'], limit: 3, topic: { by: 'ann', at: 5 } } as const;
+  const change = (id: number): Change => ({ kind: 'rules', room: id, description: 'x', password: '#', rules });
+  db.write(changes(room(1), room(2), change(1), change(7), { ...change(2), rules: undefined } as Change));
+  db.close();
+  const again = open(file);
+  const settings = { description: 'x', password: '#' };
+  assert.equal(again.rooms(), [
+    { ...newRoom(1, settings), used: false, rules, refs: new Map() },
+    { ...newRoom(2, settings), used: false, refs: new Map() },
+  ]);
+  again.close();
+});
+past.run();
 
 const search = suite('database: search');
 
@@ -345,6 +428,22 @@ search('a room with a password is for its owner and for those in it', () => {
   assert.equal(find(db, 'word', { account: 'ann' }), [1, 2, 4]);
   assert.equal(find(db, 'word', { account: 'ann', room: 3 }), [1, 2, 3, 4]);
   assert.equal(find(db, 'word', { room: 2 }), [1, 2, 4]);
+  db.close();
+});
+
+search('a room for the invited only is for its owner and for those in it', () => {
+  const db = open(newFile());
+  const rules = { flags: ['inviteOnly'] } as const;
+  const open_ = { flags: ['secret'], masks: { invited: [{ mask: '"inviteOnly"', by: 'a', at: 1 }] } } as const;
+  const all = { kind: 'rules', description: '', password: undefined } as const;
+  db.write(changes(...[1, 2].map((id): Change => ({ kind: 'room', ...newRoom(id, { owner: 'ann' }) }))));
+  db.write(changes({ ...all, room: 1, rules }, { ...all, room: 2, rules: open_ }));
+  db.write(posts([1], 1, 'word'));
+  db.write(posts([2], 2, 'word'));
+  finish(db);
+  assert.equal(find(db, 'word'), [2]);
+  assert.equal(find(db, 'word', { account: 'ann' }), [1, 2]);
+  assert.equal(find(db, 'word', { room: 1 }), [1, 2]);
   db.close();
 });
 
@@ -465,7 +564,7 @@ indexing('a full disk stops it, and it goes on when there is room', () => {
   db.close();
   const full = open(file, [...MIGRATIONS, `PRAGMA max_page_count = ${fs.statSync(file).size / 4096}`]);
   assert.throws(() => full.index(), /full/);
-  assert.equal(idsOf(full.history(1, 1)), [900]);
+  assert.equal(idsOf(full.history(1, { limit: 1 })), [900]);
   full.close();
   const other = new DatabaseSync(file);
   other.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
@@ -502,7 +601,7 @@ for (const isIndexed of [true, false]) {
       db.write(changes(room(1), room(2), { kind: 'ref', room: 2, dialect: 'lab', ref: 0 }));
       for (let id = 1; id <= 5000; id += 2) db.write(posts([id, id + 1], 1 + (id % 4 === 1 ? 0 : 1), 'word'));
       if (isIndexed) finish(db);
-      const others = idsOf(db.history(1, 5000));
+      const others = idsOf(db.history(1, { limit: 5000 }));
       db.deleteRoom(2);
       assert.equal([idsOf(db.rooms()), db.findRoom('r2'), db.lastRefs()], [[1], undefined, []]);
       assert.equal(find(db, 'word'), isIndexed ? others.slice(-100) : [], 'at once');
@@ -512,7 +611,7 @@ for (const isIndexed of [true, false]) {
       db.close();
       const again = open(file);
       finish(again);
-      assert.equal([idsOf(again.history(2, 9)), again.lastRoom()], [[], 1]);
+      assert.equal([idsOf(again.history(2, { limit: 9 })), again.lastRoom()], [[], 1]);
       // every kind of change works after it, though the index leaves large numbers behind
       again.write(changes(room(3), { kind: 'ref', room: 3, dialect: 'lab', ref: 0 }, { kind: 'drop', room: 3 }));
       again.addAccount(ANN);
@@ -570,7 +669,7 @@ indexing('holds exactly the posts, whatever is done in whatever order', () => {
         }
       }
       finish(db);
-      const kept = ids.slice(1).flatMap((id) => idsOf(db.history(id, 1e6)));
+      const kept = ids.slice(1).flatMap((id) => idsOf(db.history(id, { limit: 1e6 })));
       db.close();
       assert.equal(
         indexed(file),
@@ -738,7 +837,7 @@ migration('keeps a copy of what was there, for its owner alone', () => {
   const copy = `${file}.version-${MIGRATIONS.length}`;
   assert.is(fs.statSync(copy).mode & 0o777, 0o600);
   const before = open(copy);
-  assert.equal(idsOf(before.history(1, 9)), [1, 2, 3]);
+  assert.equal(idsOf(before.history(1, { limit: 9 })), [1, 2, 3]);
   before.close();
   assert.throws(() => open(file), /newer Parley/);
 });
@@ -748,7 +847,7 @@ migration('that fails leaves the file as it was', () => {
   const steps = [...MIGRATIONS, 'ALTER TABLE posts ADD COLUMN mood TEXT; DROP TABLE nowhere'];
   assert.throws(() => open(file, steps));
   const db = open(file);
-  assert.equal(idsOf(db.history(1, 9)), [1, 2, 3]);
+  assert.equal(idsOf(db.history(1, { limit: 9 })), [1, 2, 3]);
   db.close();
   assert.throws(() => open(file, steps), /nowhere/, 'and may be tried again');
 });
@@ -791,7 +890,7 @@ migration('of a file of the first version keeps everything', () => {
     { id: 2, key: 'r2', name: 'R2', made: 6, ...fields, refs: new Map([['lab', 0]]) },
   ]);
   assert.equal([db.lastPost(), db.accounts(), db.contacts(), db.mailOf('ann')], [1500, [], [], []]);
-  assert.equal(db.history(2, 1), [{ id: 1499, at: 2499, name: 'ann', dialect: 'lab', text: 'word 1499' }]);
+  assert.equal(db.history(2, { limit: 1 }), [{ id: 1499, at: 2499, name: 'ann', dialect: 'lab', text: 'word 1499' }]);
   finish(db);
   assert.equal(find(db, 'word 149', { limit: 2 }), [1498, 1499], 'it is indexed later');
   assert.equal(find(db, 'word'), range(1401, 1500), 'all of it');
@@ -820,7 +919,7 @@ migration('of a file of the second version keeps everything', () => {
   ]);
   assert.equal([db.accounts(), db.findAccount('ann')], [['ann'], ANN]);
   assert.equal(
-    db.history(2, 9).map(({ id, stamp }) => [id, stamp]),
+    db.history(2, { limit: 9 }).map(({ id, stamp }) => [id, stamp]),
     [
       [1, undefined],
       [2, 'noon'],

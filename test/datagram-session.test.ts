@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HouseError } from '../src/errors.ts';
-import type { Whisper } from '../src/events.ts';
+import type { Person, Whisper } from '../src/events.ts';
 import type { Tongue } from '../src/room.ts';
 import type { Address } from '../src/session.ts';
 import { type DatagramMessage, encodeDatagram } from '../src/wire-datagram.ts';
@@ -1161,5 +1161,45 @@ strangers('of more than there are ports the next one is listed when one leaves',
   await pass(200);
   assert.is(listed(), 256);
   assert.ok(x.got.length > 0);
+});
+
+strangers('with another name are another row, and the old port is closed; a notice is a message', async () => {
+  const { on, x, ann, main, tongue, pass } = await withAnn();
+  x.take();
+  await on.house.rename(ann, 'anna');
+  on.house.setAccount(ann, 'anna');
+  on.house.say(ann, main, 'hi', { notice: true });
+  await pass(200);
+  assert.is(x.table, 'table_update +x +y +z +anna');
+  assert.equal(x.take(), ['GC anna: hi']);
+  assert.equal([...on.mailboxes.opened.keys()], [60_002]);
+  const mailbox = on.mailboxes.opened.get(60_002);
+  mailbox?.(encodeDatagram({ kind: 'msg', from: 'x', text: 'hi anna' }), x.address);
+  await pass(200);
+  assert.equal([tongue.whispers, on.bugs], [['x: hi anna'], []]);
+});
+
+strangers('may have it moderated: who may not speak is told so, and acknowledged', async () => {
+  const { on, x, y, ann, main, tongue, pass } = await withAnn();
+  for (const client of [x, y]) client.take();
+  tongue.take();
+  ann.isWarden = true;
+  on.house.rule(ann, main, [{ isAdded: true, rule: 'moderated' }]);
+  await x.send(group('x', 'hi'));
+  await pass(500);
+  const told = x.messages.flatMap((message) => (message.kind === 'error' ? [message.text] : []));
+  assert.equal(told, [' [you may not speak in main.]']);
+  assert.equal([x.take().includes('ack server'), y.take(), tongue.take().length, on.bugs], [true, [], 1, []]);
+});
+
+strangers('put nobody out of this room, and change nothing else that is seen here', async () => {
+  const { on, x, ann, main, pass } = await withAnn();
+  x.take();
+  ann.isWarden = true;
+  assert.throws(() => on.house.kick(ann, main, on.house.personNamed('x') as Person, ''), /nobody is put out/);
+  on.house.title(ann, main, 'about nothing');
+  on.house.signal(ann, main, { '+typing': 'active' });
+  await pass(200);
+  assert.equal([x.take(), on.bugs], [[], []]);
 });
 strangers.run();

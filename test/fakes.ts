@@ -34,7 +34,19 @@ import type {
   Port,
   Session,
 } from '../src/session.ts';
-import type { Account, Contact, Found, Mail, NewMail, SearchOptions, Store, StoredRoom } from '../src/store.ts';
+import type {
+  Account,
+  Bound,
+  Contact,
+  Found,
+  HistoryRange,
+  LastPost,
+  Mail,
+  NewMail,
+  SearchOptions,
+  Store,
+  StoredRoom,
+} from '../src/store.ts';
 import type { StoreStart } from '../src/store-worker.ts';
 import { type DatagramMessage, decodeDatagram, encodeDatagram, type TableRow } from '../src/wire-datagram.ts';
 
@@ -49,6 +61,7 @@ export class MemoryStore implements Store {
   readonly dropped: number[] = [];
   readonly accounts = new Map<string, Account>();
   readonly contacts = new Map<string, Contact>();
+  readonly markers = new Map<string, number>();
   mail: Mail[] = [];
   #lastMail = 0;
   start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0, accounts: [], contacts: [] };
@@ -85,8 +98,38 @@ export class MemoryStore implements Store {
     for (const resolve of this.#held.splice(0)) resolve();
   }
 
-  async history(room: StoredRoom, limit: number, before = Number.POSITIVE_INFINITY): Promise<Post[]> {
-    return this.posts.filter((post) => post.roomId === room.id && post.id < before).slice(-limit);
+  putRules(room: StoredRoom): void {
+    const at = this.rooms.findIndex(({ id }) => id === room.id);
+    if (at >= 0) this.rooms[at] = room;
+  }
+
+  async history(room: StoredRoom, { limit, before, after, isOldestFirst }: HistoryRange): Promise<Post[]> {
+    const isBefore = (one: Post, bound: Bound) => ('id' in bound ? one.id < bound.id : one.at < bound.at);
+    const isAfter = (one: Post, bound: Bound) => ('id' in bound ? one.id > bound.id : one.at > bound.at);
+    const fit = this.posts.filter(
+      (post) => post.roomId === room.id && (!before || isBefore(post, before)) && (!after || isAfter(post, after)),
+    );
+    return isOldestFirst ? fit.slice(0, limit) : fit.slice(-limit);
+  }
+
+  async lastPosts(rooms: readonly number[], range: Pick<HistoryRange, 'before' | 'after'>): Promise<LastPost[]> {
+    const found: LastPost[] = [];
+    for (const room of rooms) {
+      const [last] = await this.history({ id: room } as StoredRoom, { ...range, limit: 1 });
+      if (last) found.push({ room, at: last.at });
+    }
+    return found;
+  }
+
+  async marker(account: string, target: string): Promise<number | undefined> {
+    return this.markers.get(`${account} ${target}`);
+  }
+
+  async setMarker(account: string, target: string, at: number): Promise<number> {
+    await this.saved();
+    const held = Math.max(at, this.markers.get(`${account} ${target}`) ?? 0);
+    this.markers.set(`${account} ${target}`, held);
+    return held;
   }
 
   async makeRoom(room: StoredRoom): Promise<void> {
@@ -206,11 +249,21 @@ export function tell(event: HouseEvent): string {
     case 'joined':
       return `+${event.who.name}`;
     case 'left':
-      return `-${event.who.name} (${event.reason})`;
+      return `-${event.who.name} (${event.reason}${event.by ? `, by ${event.by.name}` : ''})`;
     case 'post':
       return `${event.who.name}: ${event.text}`;
     case 'closing':
       return `closing (${event.reason})`;
+    case 'changed':
+      return `${event.before.name} is ${event.who.name}${event.who.account ? ` (${event.who.account})` : ''}`;
+    case 'ruled':
+      return `${event.who.name} rules ${event.changes.map(({ isAdded, rule, param }) => `${isAdded ? '+' : '-'}${[rule, param].filter((one) => one !== undefined).join(' ')}`).join(', ')}`;
+    case 'titled':
+      return `${event.who.name} titles ${event.text}`;
+    case 'signal':
+      return `${event.who.name} signals ${Object.keys(event.tags).join(', ')}`;
+    case 'invited':
+      return `${event.who.name} invites ${event.whom.name}`;
   }
 }
 

@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Person } from '../src/events.ts';
 import type { KillPolicy } from '../src/lab.ts';
 import { LabUdp } from '../src/lab-udp.ts';
 import { isLoopback } from '../src/session.ts';
@@ -268,4 +269,49 @@ both('hear each other', async () => {
   udp.receive(bytes('CHAT: 0\nJOIN_ID: 2\nCLIENT_NAME: ben\nMESSAGE: by UDP\n'), { ip: '198.51.100.9', port: 98 }, 1);
   assert.is(port.take(), 'CHAT: 0\nCLIENT_NAME: ben\nMESSAGE: by UDP\n\n');
 });
+
+both(
+  'are told of another name as of a leave and a join, and of notices as of messages; who is put out has left',
+  async () => {
+    const lab = openLab();
+    const datagrams = new FakeDatagramPort();
+    const udp = new LabUdp(lab.lab, datagrams);
+    const port = new FakePort();
+    lab.tcp.open(port).receive(bytes(join('room1', 'ann')), 0);
+    await settle();
+    udp.receive(
+      bytes('JOIN_CHATROOM: room1\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: ben'),
+      { ip: '198.51.100.9', port: 99 },
+      0,
+    );
+    await settle();
+    const room = await lab.house.openRoom('room1');
+    const eve = await lab.house.enter('eve', new FakeTongue('irc'), 'exactly');
+    eve.isWarden = true;
+    lab.house.join(eve, room);
+    const wire = (name: string, text: string) => `CHAT: 0\nCLIENT_NAME: ${name}\nMESSAGE: ${text}\n\n`;
+    port.take();
+    datagrams.take();
+    await lab.house.rename(eve, 'eva');
+    lab.house.say(eve, room, 'hi', { notice: true, tags: { '+x': 'y' } });
+    lab.house.signal(eve, room, { '+typing': 'active' });
+    lab.house.title(eve, room, 'about nothing');
+    lab.house.setAccount(eve, 'eva');
+    const all = [
+      wire('eve', 'eve has left this chatroom.'),
+      wire('eva', 'eva has joined this chatroom.'),
+      wire('eva', 'hi'),
+    ];
+    assert.is(port.take(), all.join(''));
+    assert.equal(datagrams.take(), all);
+    const [ann, ben] = [lab.house.personNamed('ann') as Person, lab.house.personNamed('ben') as Person];
+    lab.house.kick(eve, room, ben, 'enough');
+    const benOut = wire('ben', 'ben has left this chatroom. (put out by eva: enough)');
+    assert.equal(datagrams.take(), ['LEFT_CHATROOM: 0\nJOIN_ID: 2\n', benOut]);
+    lab.house.kick(eve, room, ann, 'you too');
+    const annOut = wire('ann', 'ann has left this chatroom. (put out by eva: you too)');
+    assert.is(port.take(), `${benOut}LEFT_CHATROOM: 0\nJOIN_ID: 1\n${annOut}`);
+    assert.equal([lab.house.people, port.ended, lab.bugs], [1, false, []], 'the connection goes on');
+  },
+);
 both.run();

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Claim, LocalBackbone, type Owner } from '../src/backbone.ts';
-import type { Draft, Post } from '../src/events.ts';
+import type { Draft, Person, Post } from '../src/events.ts';
 
-import type { StoredRoom } from '../src/store.ts';
+import type { HistoryRange, StoredRoom } from '../src/store.ts';
 import {
   confer,
   FakePort,
@@ -654,10 +654,10 @@ class SlowStore extends MemoryStore {
   late = false;
   readonly #reads: Array<() => void> = [];
 
-  override async history(room: StoredRoom, limit: number, before?: number): Promise<Post[]> {
-    const then = await super.history(room, limit, before);
+  override async history(room: StoredRoom, range: HistoryRange): Promise<Post[]> {
+    const then = await super.history(room, range);
     if (this.slow) await new Promise<void>((resolve) => this.#reads.push(resolve));
-    return this.late ? super.history(room, limit, before) : then;
+    return this.late ? super.history(room, range) : then;
   }
 
   override async findRoom(key: string): Promise<StoredRoom | undefined> {
@@ -1032,6 +1032,76 @@ deleted('who is behind a door comes into a new room', async () => {
 deleted.run();
 
 // --- frames --------------------------------------------------------------------------------------------------
+
+const ruled = suite('lobby room: what others do');
+
+/** Somebody of another dialect who may do everything. */
+async function warden(on: TestLobby) {
+  const those = await other(on, 'eve');
+  those.member.isWarden = true;
+  return those;
+}
+
+ruled('who is put out is told why where that can be, and closed', async () => {
+  const on = openLobby();
+  const [classic, ours] = [await inside(on, 'griffin'), await inside(on, 'ann', { ...HALL, via: 'tcp' })];
+  const { member, room } = await warden(on);
+  for (const name of ['griffin', 'ann']) on.house.kick(member, room, on.house.personNamed(name) as Person, 'enough');
+  await settle();
+  assert.equal(classic.take(), []);
+  const told = ours.take();
+  assert.equal(
+    told.map(([type, { creator, contents }]) => [type, creator, contents]),
+    [['CHAT', 'server', 'eve has put you out: enough']],
+  );
+  assert.equal([classic.port.ended, ours.port.ended, people(on), on.bugs], [true, true, ['eve'], []]);
+});
+
+ruled('another name is that of the next chats; a notice is a chat; a topic is the description', async () => {
+  const on = openLobby();
+  const ours = await inside(on, 'ann', { ...HALL, via: 'tcp' });
+  const { member, room } = await warden(on);
+  await on.house.rename(member, 'eva');
+  on.house.say(member, room, 'hi', { notice: true });
+  on.house.signal(member, room, { '+typing': 'active' });
+  on.house.title(member, room, 'about nothing');
+  assert.equal(
+    ours.take().map(([, { creator, contents }]) => [creator, contents]),
+    [['eva', 'hi']],
+  );
+  const lobby = new LobbyClient(on);
+  const [list] = await lobby.say('LTRQ', { all: true });
+  assert.ok(JSON.stringify(list).includes('about nothing'));
+});
+
+ruled(
+  'a room that is secret is not listed; one for the invited is not read from outside, nor sent by multicast',
+  async () => {
+    const on = openLobby();
+    const { member, room, say } = await warden(on);
+    say('the word');
+    const guest = new LobbyClient(on);
+    on.house.rule(member, room, [{ isAdded: true, rule: 'secret' }]);
+    for (const list of await guest.say('LTRQ', { all: true })) assert.not(JSON.stringify(list).includes('hall'));
+    assert.is((await guest.say('HIST', { room: 'hall', count: 5 }))[0]?.[0], 'PREV');
+    on.house.rule(member, room, [{ isAdded: true, rule: 'inviteOnly' }]);
+    for (const ask of [() => guest.say('HIST', { room: 'hall', count: 5 }), () => guest.say('JOIN', HALL)]) {
+      const [answer] = await ask();
+      assert.equal([answer?.[0], /invited/.test(answer?.[1].message)], ['ERRO', true]);
+    }
+    const door = await enter(on, undefined, { ...HALL, via: 'tcp' });
+    assert.equal(door.take(), [['ERRO', { message: 'hall is for those only who are invited' }]]);
+  },
+);
+
+ruled('who may not speak is told so', async () => {
+  const on = openLobby();
+  const ours = await inside(on, 'ann', { ...HALL, via: 'tcp' });
+  const { member, room } = await warden(on);
+  on.house.rule(member, room, [{ isAdded: true, rule: 'moderated' }]);
+  assert.equal(await ours.say('CHAT', chatOf('ann', 'hi')), [['ERRO', { message: 'you may not speak in hall' }]]);
+});
+ruled.run();
 
 const frames = suite('lobby room: frames');
 

@@ -23,7 +23,7 @@ const drop = (key: string): ContactChange => ({ kind: 'contact', key, isDropped:
 const mail = (text: string, owner = 'ann'): NewMail => ({ owner, sender: 'bob', time: '10:11:12', text, at: 6 });
 
 function write(db: Database, ...changes: ContactChange[]): void {
-  db.write({ changes, posts: { id: [], room: [], at: [], name: [], dialect: [], text: [], stamp: [] } });
+  db.write({ changes, posts: { id: [], room: [], at: [], name: [], dialect: [], text: [], stamp: [], extra: [] } });
 }
 
 const textsOf = (db: Database, owner = 'ann') => db.mailOf(owner).map(({ text }) => text);
@@ -165,7 +165,7 @@ letters('is added, dropped and replaced after the index has left large numbers b
   const all = <T>(value: T) => texts.map(() => value);
   const id = texts.map((_, i) => i + 1);
   const columns = { id, room: all(1), at: all(1), name: all('ann'), dialect: all('lab'), text: texts };
-  db.write({ changes: [], posts: { ...columns, stamp: all(null) } });
+  db.write({ changes: [], posts: { ...columns, stamp: all(null), extra: all(null) } });
   while (db.index());
   write(db, put('ann'), put('ann', { seen: 9 }));
   assert.equal(db.addMails([mail('1')]), [1]);

@@ -244,6 +244,23 @@ chat('a message of another dialect arrives as lines, each with the name', async 
   assert.is(plain.port.take(), '', 'neither its coming nor its going is told');
 });
 
+chat('a notice is a message, under the name of then; other things that others do are not told', async () => {
+  const on = openMenu();
+  const plain = await open(on, 'plain\n');
+  const ann = await on.house.enter('ann', new FakeTongue('irc'), 'exactly');
+  const main = await on.house.openRoom('main');
+  on.house.join(ann, main);
+  ann.isWarden = true;
+  await on.house.rename(ann, 'anna');
+  on.house.say(ann, main, 'hi', { notice: true });
+  on.house.title(ann, main, 'about nothing');
+  on.house.signal(ann, main, { '+typing': 'active' });
+  on.house.rule(ann, main, [{ isAdded: true, rule: 'moderated' }]);
+  assert.is(plain.port.take(), 'anna: hi\n');
+  plain.session.receive(bytesOf('hello\n'), 0);
+  assert.is(plain.port.take(), 'server: you may not speak in main\n');
+});
+
 chat('messages too long are refused, and cost nothing else', async () => {
   const on = openMenu();
   const bob = await open(on, 'bob\n');

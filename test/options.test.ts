@@ -3,7 +3,7 @@ import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UsageError } from '../src/arguments.ts';
-import { readServerOptions, type ServerOptions } from '../src/options.ts';
+import { readServerOptions, type ServerOptions, type UploadOptions } from '../src/options.ts';
 
 type Env = Record<string, string>;
 
@@ -41,6 +41,14 @@ options('have these defaults', () => {
     sendqBytes: 1_048_576,
     udpIdleMs: 300_000,
     openFiles: false,
+    uploads: {
+      directory: '/state/parley/5000.db.uploads',
+      fileBytes: 100 * 1024 ** 2,
+      totalBytes: 2 * 1024 ** 3,
+      keepMs: 30 * 86_400_000,
+      isAccountsOnly: false,
+    },
+    publicUrl: undefined,
     importUsers: undefined,
     strictLobby: false,
     multicastIf: undefined,
@@ -103,6 +111,9 @@ const ROWS: Row[] = [
   ['listen', 'lab:0', 'pipe', 'auto'],
   ['listen', 'lab:6000', 'listen', [{ dialect: 'lab', port: 6000 }]],
   ['listen', 'lab:0', 'listen', [{ dialect: 'lab', port: 0 }]],
+  ['public-url', 'https://chat.example', 'publicUrl', 'https://chat.example'],
+  ['public-url', 'http://chat.example:5000/', 'publicUrl', 'http://chat.example:5000'],
+  ['public-url', 'HTTPS://Chat.Example/parley/', 'publicUrl', 'https://chat.example/parley'],
   ['metrics-token', 'a-long-token', 'metricsToken', 'a-long-token'],
   ['metrics-token', '12345678', 'metricsToken', '12345678'],
   ['backup', 'copy.db', 'backup', 'copy.db'],
@@ -116,6 +127,43 @@ for (const [flag, value, field, wanted] of ROWS) {
     assert.equal(read(['5000'], { [variable]: value })[field], wanted);
   });
 }
+
+type UploadRow = [line: string, wanted: Partial<UploadOptions> | undefined];
+const UPLOADS: UploadRow[] = [
+  ['--data x.db', { directory: 'x.db.uploads', fileBytes: 100 * 1024 ** 2 }],
+  ['--uploads 500K', { fileBytes: 512_000 }],
+  ['--uploads 1g', { fileBytes: 1024 ** 3 }],
+  ['--uploads 7', { fileBytes: 7 }],
+  ['--uploads off', undefined],
+  ['--uploads off --upload-total 5M', undefined],
+  ['--data :memory:', undefined],
+  ['--data :memory: --uploads off', undefined],
+  ['--upload-total 10M', { fileBytes: 10 * 1024 ** 2, totalBytes: 10 * 1024 ** 2 }],
+  ['--uploads 1T --upload-total 3T', { fileBytes: 1024 ** 4, totalBytes: 3 * 1024 ** 4 }],
+  ['--upload-days 1', { keepMs: 86_400_000 }],
+  ['--upload-accounts-only', { isAccountsOnly: true }],
+];
+for (const [line, wanted] of UPLOADS) {
+  options(`${line} is understood`, () => {
+    const { uploads } = read(['5000', ...line.split(' ')]);
+    if (!wanted) return assert.is(uploads, undefined);
+    for (const [field, value] of Object.entries(wanted)) assert.is(uploads?.[field as keyof UploadOptions], value);
+  });
+}
+
+options('of uploads may stand in the environment', () => {
+  const env = {
+    PARLEY_UPLOADS: '2M',
+    PARLEY_UPLOAD_TOTAL: '5M',
+    PARLEY_UPLOAD_DAYS: '3',
+    PARLEY_UPLOAD_ACCOUNTS_ONLY: 'on',
+  };
+  const { uploads, publicUrl } = read(['5000'], { ...env, PARLEY_PUBLIC_URL: 'https://a.example' });
+  assert.equal(
+    [uploads?.fileBytes, uploads?.totalBytes, uploads?.keepMs, uploads?.isAccountsOnly, publicUrl],
+    [2 * 1024 ** 2, 5 * 1024 ** 2, 3 * 86_400_000, true, 'https://a.example'],
+  );
+});
 
 type TlsRow = [line: string, wanted: Partial<ServerOptions>];
 const TLS: TlsRow[] = [
@@ -221,6 +269,24 @@ const BAD: Array<[flag: string, value: string]> = [
   ['udp-idle', '86401'],
   ['log-level', 'loud'],
   ['log-format', 'xml'],
+  ['uploads', '0'],
+  ['uploads', 'on'],
+  ['uploads', '5X'],
+  ['uploads', '1.5M'],
+  ['uploads', '2T'],
+  ['upload-total', 'off'],
+  ['upload-total', '2000T'],
+  ['upload-days', '0'],
+  ['upload-days', '36501'],
+  ['upload-days', 'ever'],
+  ['public-url', 'chat.example'],
+  ['public-url', 'ftp://chat.example'],
+  ['public-url', 'https://'],
+  ['public-url', 'https://user:word@chat.example'],
+  ['public-url', 'https://chat.example/?x'],
+  ['public-url', 'https://chat.example/#x'],
+  ['public-url', 'https://chat example'],
+  ['public-url', 'https://chat.example/\r\nX: y'],
   ['metrics-token', 'short'],
   ['metrics-token', 'with a blank'],
   ['metrics-token', 'x'.repeat(201)],
@@ -243,6 +309,10 @@ for (const flag of [
   'sendq',
   'udp-idle',
   'log-level',
+  'uploads',
+  'upload-total',
+  'upload-days',
+  'public-url',
   'metrics-token',
   'backup',
   'tls-cert',
@@ -282,6 +352,8 @@ const NOT_TOGETHER: Array<[line: string, names: string]> = [
   ['5000 --tls-key k', '--tls-key'],
   ['5000 --tls-cert c --tls-key k --tls-self', '--tls-self'],
   ['5000 --require-tls', '--require-tls'],
+  ['5000 --uploads 10M --upload-total 5M', '--upload-total'],
+  ['5000 --uploads 10M --data :memory:', '--uploads'],
   ['--backup copy.db', 'PORT'],
   ['0 --backup copy.db', '--backup'],
   ['5000 --backup copy.db --data :memory:', '--backup'],

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { Person } from '../src/events.ts';
 import { Spellings } from '../src/pipe.ts';
+import type { Room } from '../src/room.ts';
 import {
   converseByPipe,
   FakeTongue,
@@ -205,6 +207,62 @@ house('messages of one sender reach everybody in the order sent, once, in whatev
 house.run();
 
 // --- names ------------------------------------------------------------------------------------------------------
+
+const moved = suite('pipe room: what others do');
+
+moved('another name is told as a leave and a join, and found; a notice is a message', async () => {
+  const on = openPipe();
+  const [alice, ours] = [await goIn(on, 'alice'), await goIn(on, 'bob', 'hall', true)];
+  const ann = await other(on, 'ann', 'hall');
+  await on.house.rename(ann.member, 'an|na');
+  on.house.setAccount(ann.member, 'anna');
+  await on.pass(100);
+  assert.is(ours.take().join(''), 'INFO| User ann has left\nINFO| New user an¦na has joined\n');
+  assert.is(alice.take().join(''), 'INFO| User ann has left\nINFO| New user an¦na has joined\n');
+  assert.equal(await ours.line('@server|get_peers'), ['alice|bob|an¦na\n']);
+  await ours.line('@an¦na|psst');
+  assert.equal(ann.whispers, ['bob: psst']);
+  on.house.say(ann.member, on.house.findRoom('hall') as Room, 'hi', { notice: true });
+  on.house.signal(ann.member, on.house.findRoom('hall') as Room, { '+typing': 'done' });
+  await on.pass(100);
+  assert.equal([alice.take(), ours.take()], [['#an¦na|hi\n'], ['#an¦na|hi\n']]);
+});
+
+moved('who is put out is told why, and closed', async () => {
+  const on = openPipe();
+  const [alice, ours] = [await goIn(on, 'alice'), await goIn(on, 'bob', 'hall', true)];
+  const ann = await other(on, 'ann', 'hall');
+  ann.member.isWarden = true;
+  const room = on.house.findRoom('hall') as Room;
+  for (const name of ['alice', 'bob']) {
+    on.house.kick(ann.member, room, on.house.personNamed(name) as Person, 'enough');
+    await on.pass(500);
+  }
+  assert.match(alice.take().join(''), /ann has put you out: enough/);
+  assert.match(ours.take().join(''), /User alice has left\n.*ann has put you out: enough/s);
+  assert.equal([alice.port.ended, ours.port.ended, on.house.people, on.bugs], [true, true, 1, []]);
+});
+
+moved('a secret room is not listed, and entered by who knows of it', async () => {
+  const on = openPipe();
+  const ann = await other(on, 'ann', 'hall');
+  ann.member.isWarden = true;
+  on.house.rule(ann.member, on.house.findRoom('hall') as Room, [{ isAdded: true, rule: 'secret' }]);
+  await goIn(on, 'bob', 'yard', true);
+  assert.equal(await (on.clients.get('bob') as PipeClient).line('@server|get_rooms'), ['yard\n']);
+  await goIn(on, 'carl', 'hall', true);
+});
+
+moved('who may not come in is told why', async () => {
+  const on = openPipe();
+  const ann = await other(on, 'ann', 'hall');
+  ann.member.isWarden = true;
+  on.house.rule(ann.member, on.house.findRoom('hall') as Room, [{ isAdded: true, rule: 'ban', param: 'bob' }]);
+  const client = new PipeClient(on, 'bob');
+  for (const word of ['bob', 'join']) await client.line(word);
+  assert.equal(await client.line('hall'), ['ERROR|Sorry, you are banned from hall. Please try again.\n']);
+});
+moved.run();
 
 const names = suite('pipe room: names that this wire can’t write');
 

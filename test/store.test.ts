@@ -152,7 +152,7 @@ keeps('rooms, numbers and posts are there again', async () => {
   assert.is(store.start.lastPost, 1);
   assert.equal(store.rooms, [{ ...ROOM, used: true, refs: new Map([['lab', 7]]) }]);
   await store.saved(1);
-  const [kept] = await store.history(ROOM, 10);
+  const [kept] = await store.history(ROOM, { limit: 10 });
   assert.equal([kept?.id, kept?.room, kept?.at, kept?.who.name, kept?.who.dialect], [1, 'r', 1001, 'ann', 'lab']);
 });
 
@@ -174,7 +174,7 @@ keeps('what was promised survives a SIGKILL', async () => {
   assert.ok(db.lastPost() >= promised, `${db.lastPost()} of ${promised}`);
   const wanted = Array.from({ length: promised }, (_, i) => `${i + 1}`);
   assert.equal(
-    db.history(1, promised, promised + 1).map(({ text }) => text),
+    db.history(1, { limit: promised, before: { id: promised + 1 } }).map(({ text }) => text),
     wanted,
   );
   assert.equal(
@@ -188,14 +188,48 @@ keeps('history knows what is not written yet', async () => {
   const { store } = await open(newFile());
   store.addRoom(ROOM);
   for (let id = 1; id <= 5; id++) store.addPost(post(id), 1);
-  assert.equal(texts(await store.history(ROOM, 2)), ['4', '5']);
-  assert.equal(texts(await store.history(ROOM, 2, 4)), ['2', '3']);
+  assert.equal(texts(await store.history(ROOM, { limit: 2 })), ['4', '5']);
+  assert.equal(texts(await store.history(ROOM, { limit: 2, before: { id: 4 } })), ['2', '3']);
+});
+
+keeps('what few posts have, and who said it under which account', async () => {
+  const { store } = await open(newFile());
+  store.addRoom(ROOM);
+  const who = { id: '1.1', name: 'ann', nick: 'ann', dialect: 'irc', host: '192.0.2.7' };
+  const plain = { kind: 'post', room: 'r', at: 1, text: 'hi' } as const;
+  store.addPost({ ...plain, id: 1, who }, 1);
+  store.addPost({ ...plain, id: 2, who: { ...who, account: 'Ann' }, notice: true, tags: { '+x': 'y' } }, 1);
+  const past = { name: 'ann', nick: 'ann', dialect: 'irc', id: '' };
+  assert.equal(await store.history(ROOM, { limit: 9 }), [
+    { ...plain, id: 1, who: past },
+    { ...plain, id: 2, who: { ...past, account: 'Ann' }, notice: true, tags: { '+x': 'y' } },
+  ]);
+});
+
+keeps('the rules of a room: the last of several that wait', async () => {
+  const file = newFile();
+  const { store } = await open(file);
+  store.addRoom(ROOM);
+  for (let limit = 1; limit <= 9; limit++) store.putRules({ ...ROOM, description: 'x', rules: { flags: [], limit } });
+  await store.close();
+  const again = await open(file);
+  assert.equal(again.store.rooms[0], { ...ROOM, description: 'x', rules: { flags: [], limit: 9 } });
+});
+
+keeps('when something was said last, and up to where accounts have read', async () => {
+  const { store } = await open(newFile());
+  store.addRoom(ROOM);
+  for (let id = 1; id <= 3; id++) store.addPost(post(id), 1);
+  assert.equal(await store.lastPosts([1, 2], {}), [{ room: 1, at: 1003 }]);
+  assert.equal(await store.lastPosts([1], { before: { at: 1001 } }), []);
+  assert.equal([await store.setMarker('ann', 'r', 9), await store.setMarker('ann', 'r', 8)], [9, 9]);
+  assert.equal([await store.marker('ann', 'r'), await store.marker('ann', 's')], [9, undefined]);
 });
 
 keeps('history is bounded however much is asked for', async () => {
   const { store } = await open(':memory:');
   for (let id = 1; id <= MAX_HISTORY + 5; id++) store.addPost(post(id), 1);
-  assert.is((await store.history(ROOM, 1e9)).length, MAX_HISTORY);
+  assert.is((await store.history(ROOM, { limit: 1e9 })).length, MAX_HISTORY);
 });
 
 keeps('close writes what is left, and may be called twice', async () => {
@@ -248,7 +282,7 @@ keeps('what a sender’s clock showed', async () => {
   const { store } = await open(newFile());
   store.addPost({ ...post(1), stamp: 'noon' }, 1);
   store.addPost(post(2), 1);
-  const [first, second] = await store.history(ROOM, 2);
+  const [first, second] = await store.history(ROOM, { limit: 2 });
   assert.is(first?.stamp, 'noon');
   assert.not('stamp' in (second as Post));
 });
@@ -348,7 +382,7 @@ searching('so is the first pause after a restart, and a deleted room’s posts g
   await again.store.close();
   assert.is(indexed(file), 2500);
   const db = new Database(file);
-  assert.equal([db.history(2, 1), db.lastRoom()], [[], 1]);
+  assert.equal([db.history(2, { limit: 1 }), db.lastRoom()], [[], 1]);
   db.close();
 });
 
@@ -409,7 +443,7 @@ searching('an index that can’t be written stops nothing else, and is tried aga
   await sleep(200);
   store.addPost(post(2, 'word'), 1);
   await store.saved(2);
-  assert.equal(texts(await store.history(ROOM, 9)), ['word', 'word']);
+  assert.equal(texts(await store.history(ROOM, { limit: 9 })), ['word', 'word']);
   await store.close();
   assert.equal(troubles, []);
   setStructure(file, structure);
@@ -448,7 +482,7 @@ searching('a deleted room’s posts that can’t be taken away are taken away la
   setting('DROP TRIGGER poison');
   const again = await open(file);
   await sleep(200);
-  assert.is((await again.store.history(ROOM, 99)).length, 0);
+  assert.is((await again.store.history(ROOM, { limit: 99 })).length, 0);
   await again.store.close();
   assert.is(indexed(file), 1);
 });
@@ -479,7 +513,7 @@ limits('posts beyond what may wait are not kept, and later ones are', async () =
   assert.equal(await Promise.all(promises), [...kept, ...not]);
   store.addPost(post(16), 1);
   await store.saved(16);
-  assert.equal(texts(await store.history(ROOM, 3)), ['9', '10', '16']);
+  assert.equal(texts(await store.history(ROOM, { limit: 3 })), ['9', '10', '16']);
   assert.is(troubles.length, 2);
   assert.type(troubles[0], 'string');
   assert.is(troubles[1], undefined);
@@ -502,7 +536,7 @@ limits('a trouble lasts until less than half of what may wait is waiting, and te
   store.addPost(post(1), 1);
   const first = store.saved(1);
   // hands over what there is: one post is on its way, and the others are the next group
-  const reading = store.history(ROOM, 1);
+  const reading = store.history(ROOM, { limit: 1 });
   for (let id = 2; id <= 12; id++) store.addPost(post(id), 1);
   await first;
   assert.equal(troubles, ['too much is waiting to be written'], 'nine are waiting');
@@ -537,11 +571,11 @@ limits('rooms and numbers beyond what may wait are refused until the others are 
 
 limits('readers beyond a thousand are sent away', async () => {
   const { store } = await open(newFile());
-  const reads = Array.from({ length: 1050 }, () => refusal(store.history(ROOM, 10)));
+  const reads = Array.from({ length: 1050 }, () => refusal(store.history(ROOM, { limit: 10 })));
   const answers = await Promise.all(reads);
   assert.is(answers.filter((answer) => answer === 'no refusal').length, 1000);
   assert.is(answers.filter((answer) => answer === 'too-fast').length, 50);
-  assert.equal(await store.history(ROOM, 10), [], 'and served later');
+  assert.equal(await store.history(ROOM, { limit: 10 }), [], 'and served later');
 });
 limits.run();
 
@@ -778,10 +812,10 @@ troubles('rooms and numbers of groups that failed are written later, in their or
   const { store } = await open(file);
   store.addRoom(ROOM);
   store.addPost(post(1, 'poison'), 1);
-  const first = store.history(ROOM, 1);
+  const first = store.history(ROOM, { limit: 1 });
   store.addRef(1, 'lab', 0);
   store.addPost(post(2, 'poison'), 1);
-  const second = store.history(ROOM, 1);
+  const second = store.history(ROOM, { limit: 1 });
   await Promise.all([first, second]);
   store.addPost(post(3), 1);
   assert.is(await refusal(store.saved(3)), 'no refusal');
@@ -809,7 +843,7 @@ troubles('a thread that dies is told; nobody waits for ever and chat goes on', a
   store.addRoom(ROOM);
   store.addPost(post(1), 1);
   const waiting = refusal(store.saved(1));
-  const reading = store.history(ROOM, 1).then(
+  const reading = store.history(ROOM, { limit: 1 }).then(
     () => 'answered',
     () => 'refused',
   );
@@ -821,7 +855,7 @@ troubles('a thread that dies is told; nobody waits for ever and chat goes on', a
   assert.not(store.isFull);
   for (let id = 2; id <= 100; id++) store.addPost(post(id), 1);
   assert.is(await refusal(store.saved(100)), 'not-saved');
-  assert.is(await refusal(store.history(ROOM, 1)), 'not-saved');
+  assert.is(await refusal(store.history(ROOM, { limit: 1 })), 'not-saved');
   assert.is(await refusal(store.addAccount(ANN)), 'not-saved');
   await store.close();
 });
