@@ -1,27 +1,11 @@
-// The real server beside the prototype, over loopback, in one interleaved run: in each round every point is measured
-// for each candidate in turn, with a fresh server, the order rotated; the tables give medians over the rounds,
-// and the ratio of the best rounds beside that of the medians.
+// The real server beside the prototype, over loopback, in one interleaved run; see fanout-rounds.ts.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import {
-  cleanUpOnExit,
-  formatCount,
-  formatNumber,
-  makeTempDir,
-  median,
-  printMachine,
-  printTable,
-  ROOT,
-  removeTempDir,
-  runScript,
-  startServer,
-} from './harness.ts';
-import type { Connections, Idle, Latency, Probe, Throughput } from './lab-load.ts';
+import { type Candidate, checkOptions, PARTS, runTables } from './fanout-rounds.ts';
+import { cleanUpOnExit, printMachine, ROOT, startServer } from './harness.ts';
 
-export const PARTS = ['throughput', 'latency', 'idle', 'connections', 'probe'] as const;
-type Part = (typeof PARTS)[number];
+export const DEFAULT_SERVER = 'dist/parley-server 0 --data TEMPFILE --log-level error';
 
 const USAGE = `Usage: node bench/fanout.ts [options]
 
@@ -29,254 +13,45 @@ Measures the server in dist/ and bench/prototype.ts in turn and prints Markdown 
 
 Options:
   --server COMMAND  the server to measure; the word TEMPFILE in it becomes a path for its data
-                    (default: dist/parley-server 0 --data TEMPFILE --log-level error)
+                    (default: ${DEFAULT_SERVER})
   --only PART       ${PARTS.join(', ')}
   --rounds N        rounds, of which the tables give medians (default: 3)
   --quick           fewer points, shorter, one round
   --help            this text
 `;
 
-const DEFAULT_SERVER = 'dist/parley-server 0 --data TEMPFILE --log-level error';
-/** Longest for one measurement; what takes longer is stuck. */
-const RUN_TIMEOUT_MS = 30_000;
-/** No further round is begun when it could end later than this after the first. Together under six minutes. */
-const THROUGHPUT_BUDGET_MS = 230_000;
-const OTHERS_BUDGET_MS = 110_000;
-/** Above this share of a core the load driver, not the server, may be what limits the figure. */
-const DRIVER_LIMIT = 0.9;
+export const FANOUT_OPTIONS = {
+  server: { type: 'string', default: DEFAULT_SERVER },
+  only: { type: 'string' },
+  rounds: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
 
-/** Members, senders, posts outstanding: the rows of the table of peers. */
-const POINTS = [
-  [10, 1, 1],
-  [10, 1, 16],
-  [10, 10, 128],
-  [100, 1, 1],
-  [100, 1, 16],
-  [100, 10, 128],
-  [1000, 1, 1],
-  [1000, 1, 128],
-  [1000, 10, 16],
-] as const;
-const QUICK_POINTS = [POINTS[0], POINTS[5], POINTS[7]];
-
-type Figures = Record<string, number>;
-type Candidate = { name: string; command: string };
-type Row = {
-  part: Part;
-  label: string;
-  args: string[];
-  show: (figures: Figures) => string;
-  /** The figure whose ratio real/prototype is given, and which of two such figures is the better one. */
-  ratioOf: string;
-  better: (a: number, b: number) => number;
-};
-
-type Options = { server: string; only: string | undefined; rounds: number; quick: boolean };
-
-/** A row whose figures are of one of the result types of the load driver. */
-function row<T extends Figures>(
-  part: Part,
-  label: string,
-  args: string,
-  show: (figures: T) => string,
-  ratioOf: keyof T & string,
-): Row {
-  const better = ratioOf.endsWith('PerSecond') || ratioOf === 'perSecond' ? Math.max : Math.min;
-  return { part, label, args: [part, ...args.split(' ')], show: show as Row['show'], ratioOf, better };
+/** One of ours, which says on which port it is. */
+export function candidateOf(name: string, command: string): Candidate {
+  const words = command.split(/\s+/).filter((word) => word !== '');
+  const start = (dir: string) => {
+    return startServer(words.map((word) => (word === 'TEMPFILE' ? path.join(dir, 'bench.db') : word)));
+  };
+  return { name, start };
 }
 
-function throughputRows({ quick }: Options): Row[] {
-  const show = (figures: Throughput) =>
-    `${formatCount(figures.deliveriesPerSecond)} (${formatNumber(figures.cpuUsPerDelivery)} / ` +
-    `${formatNumber(figures.mainCpuUsPerDelivery)})${figures.driverBusy > DRIVER_LIMIT ? ' *' : ''}`;
-  return (quick ? QUICK_POINTS : POINTS).map(([members, senders, window]) =>
-    row<Throughput>(
-      'throughput',
-      `${members}, ${senders}, ${window}`,
-      `--members ${members} --senders ${senders} --window ${window} --seconds ${quick ? 1 : 2}`,
-      show,
-      'deliveriesPerSecond',
-    ),
-  );
-}
-
-function otherRows({ quick }: Options): Row[] {
-  const seconds = quick ? 1 : 3;
-  const idle = quick ? 1000 : 5000;
-  const entering = quick ? 500 : 2000;
-  return [
-    row<Latency>(
-      'latency',
-      'latency p50 / p99 ms (100 members, 10 senders, 1,000 posts/s)',
-      `--members 100 --senders 10 --rate 1000 --seconds ${seconds}`,
-      ({ p50Ms, p99Ms }) => `${formatNumber(p50Ms)} / ${formatNumber(p99Ms)}`,
-      'p99Ms',
-    ),
-    row<Idle>(
-      'idle',
-      `KB for each idle connection (${idle} after the first 100, rooms of 50); RSS before → after, MB`,
-      `--connections ${idle}`,
-      ({ kbEach, rssAtStartMb, rssMb, connections }) =>
-        `${formatNumber(kbEach)}; ${rssAtStartMb.toFixed(0)} → ${rssMb.toFixed(0)}` +
-        `${connections < idle ? ` (only ${connections}: ulimit -n)` : ''}`,
-      'kbEach',
-    ),
-    row<Connections>(
-      'connections',
-      `connected and joined per second (CPU µs each; ${entering}, a room each)`,
-      `--connections ${entering}`,
-      ({ perSecond, cpuUsEach }) => `${formatCount(perSecond)} (${formatNumber(cpuUsEach)})`,
-      'perSecond',
-    ),
-    row<Probe>(
-      'probe',
-      'HELO p50 / p99 / max ms beside 2,000 posts/s to a room of 10',
-      `--members 10 --senders 10 --rate 2000 --seconds ${quick ? 1 : 4}`,
-      ({ p50Ms, p99Ms, maxMs }) => `${formatNumber(p50Ms)} / ${formatNumber(p99Ms)} / ${formatNumber(maxMs)}`,
-      'p99Ms',
-    ),
-  ];
-}
-
-async function measure(candidate: Candidate, args: string[]): Promise<Figures> {
-  const dir = makeTempDir();
-  const dataFile = path.join(dir, 'bench.db');
-  try {
-    const words = candidate.command.split(/\s+/).filter((word) => word !== '');
-    const server = await startServer(words.map((word) => (word === 'TEMPFILE' ? dataFile : word)));
-    try {
-      const where = ['--port', String(server.port), '--pid', String(server.pid)];
-      return await runScript<Figures>('lab-load.ts', [...args, ...where], RUN_TIMEOUT_MS);
-    } finally {
-      await server.stop();
-    }
-  } finally {
-    removeTempDir(dir);
-  }
-}
-
-function rotate<T>(items: T[], by: number): T[] {
-  return items.map((_, index) => items[(index + by) % items.length] as T);
-}
-
-/** The figures of each round for each row and candidate, and what went wrong. */
-class Results {
-  readonly failures: string[] = [];
-  readonly #rounds = new Map<string, Figures[]>();
-
-  add(line: Row, candidate: Candidate, figures: Figures): void {
-    const key = `${line.label}\n${candidate.name}`;
-    this.#rounds.set(key, [...(this.#rounds.get(key) ?? []), figures]);
-  }
-
-  /** The best round's figure: where neighbours disturb some rounds, nearer to the truth than the median. */
-  best(line: Row, candidate: Candidate): number {
-    const rounds = this.#rounds.get(`${line.label}\n${candidate.name}`) ?? [];
-    return rounds
-      .map((round) => round[line.ratioOf] ?? Number.NaN)
-      .reduce((a, b) => line.better(a, b), rounds[0]?.[line.ratioOf] ?? Number.NaN);
-  }
-
-  medians(line: Row, candidate: Candidate): Figures | undefined {
-    const rounds = this.#rounds.get(`${line.label}\n${candidate.name}`);
-    const names = Object.keys(rounds?.[0] ?? {});
-    if (rounds === undefined) return undefined;
-    return Object.fromEntries(names.map((name) => [name, median(rounds.map((round) => round[name] ?? Number.NaN))]));
-  }
-}
-
-/** Rounds over all rows and candidates, as many as asked for and the time allows. */
-async function runRounds(rows: Row[], candidates: Candidate[], rounds: number, budgetMs: number): Promise<Results> {
-  const results = new Results();
-  const start = performance.now();
-  for (let round = 0; round < rounds; round++) {
-    const elapsedMs = performance.now() - start;
-    if (round > 0 && elapsedMs * (1 + 1 / round) > budgetMs) {
-      process.stderr.write(`no time for more than ${round} of ${rounds} rounds\n`);
-      break;
-    }
-    for (const line of rows) {
-      for (const candidate of rotate(candidates, round)) {
-        const name = `round ${round + 1}, ${line.part} ${line.part === 'throughput' ? line.label : ''}`.trim();
-        try {
-          const figures = await measure(candidate, line.args);
-          results.add(line, candidate, figures);
-          process.stderr.write(`${name}, ${candidate.name}: ${line.show(figures)}\n`);
-        } catch (error) {
-          results.failures.push(`${name}, ${candidate.name}: ${(error as Error).message}`);
-          process.stderr.write(`${results.failures.at(-1)}\n`);
-        }
-      }
-    }
-  }
-  return results;
-}
-
-function printResults(title: string, firstHead: string, rows: Row[], candidates: Candidate[], results: Results): void {
-  const [base, real] = candidates as [Candidate, Candidate];
-  const cells = rows.map((line) => {
-    const baseFigures = results.medians(line, base);
-    const realFigures = results.medians(line, real);
-    const ratio = (realFigures?.[line.ratioOf] ?? Number.NaN) / (baseFigures?.[line.ratioOf] ?? Number.NaN);
-    const shown = [baseFigures, realFigures].map((figures) => (figures === undefined ? 'failed' : line.show(figures)));
-    const bestRatio = results.best(line, real) / results.best(line, base);
-    return [line.label, ...shown, formatNumber(ratio), formatNumber(bestRatio)];
-  });
-  const ratioHead = `${real.name} / ${base.name}`;
-  printTable(title, [firstHead, base.name, real.name, ratioHead, 'ratio of the best rounds'], cells);
-  for (const failure of results.failures) process.stdout.write(`\nFailed: ${failure}\n`);
-  if (results.failures.length > 0) process.exitCode = 1;
-}
-
-async function runTables(options: Options, candidates: Candidate[]): Promise<void> {
-  const wanted = ({ part }: Row) => options.only === undefined || options.only === part;
-  const throughput = throughputRows(options).filter(wanted);
-  if (throughput.length > 0) {
-    const results = await runRounds(throughput, candidates, options.rounds, THROUGHPUT_BUDGET_MS);
-    const title = 'Room fan-out: deliveries/s (CPU µs per delivery: whole process / main thread)';
-    printResults(title, 'members, senders, outstanding', throughput, candidates, results);
-    process.stdout.write('\n\\* the load driver was busy over 90 % of the time: the server may be able to do more\n');
-  }
-  const others = otherRows(options).filter(wanted);
-  if (others.length > 0) {
-    const results = await runRounds(others, candidates, options.rounds, OTHERS_BUDGET_MS);
-    printResults('Waiting, memory, entering', 'what', others, candidates, results);
-  }
-}
-
-function parseOptions(args: string[]): Options | undefined {
-  const { values } = parseArgs({
-    args,
-    options: {
-      server: { type: 'string', default: DEFAULT_SERVER },
-      only: { type: 'string' },
-      rounds: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return undefined;
-  if (values.only !== undefined && !PARTS.some((part) => part === values.only)) {
-    throw new Error(`--only takes one of ${PARTS.join(', ')}`);
-  }
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
-  if (!(rounds >= 1)) throw new Error('--rounds takes a number');
-  const isBuilt = values.server !== DEFAULT_SERVER || existsSync(path.join(ROOT, 'dist/parley-server'));
-  if (!isBuilt) throw new Error('dist/parley-server is not built: run ./compile.sh, or give --server COMMAND');
-  return { server: values.server, only: values.only, rounds, quick: values.quick };
+export function checkBuilt(server: string): void {
+  if (server !== DEFAULT_SERVER || existsSync(path.join(ROOT, 'dist/parley-server'))) return;
+  throw new Error('dist/parley-server is not built: run ./compile.sh, or give --server COMMAND');
 }
 
 export async function runFanout(args: string[]): Promise<void> {
-  const options = parseOptions(args);
-  if (options === undefined) {
-    process.stdout.write(USAGE);
-    return;
-  }
+  const { values } = parseArgs({ args, options: FANOUT_OPTIONS });
+  if (values.help) return void process.stdout.write(USAGE);
+  const options = checkOptions('lab', values);
+  checkBuilt(values.server);
   printMachine();
   const prototype = path.join(import.meta.dirname, 'prototype.ts');
   await runTables(options, [
-    { name: 'prototype', command: `${process.execPath} ${prototype} 0` },
-    { name: 'server', command: options.server },
+    candidateOf('prototype', `${process.execPath} ${prototype} 0`),
+    candidateOf('server', values.server),
   ]);
 }
 

@@ -4,6 +4,7 @@
 
 import type { Backbone } from './backbone.ts';
 import { HouseError } from './errors.ts';
+import type { Person } from './events.ts';
 import { checkName, isReserved, nameKey } from './names.ts';
 import { Pass, type Room } from './room.ts';
 import { networkOf } from './session.ts';
@@ -66,12 +67,13 @@ export class Accounts {
     this.#triesAtRoom = new Tries(FAILURES, now);
   }
 
-  async register(name: string, password: string, ip: string): Promise<void> {
+  /** `wearer` is whoever asks: what that one is called right now it may register. */
+  async register(name: string, password: string, ip: string, wearer?: Person): Promise<void> {
     const account = checkAccount(name, password);
     if (this.#backbone.isRegistered(account.key)) throw registered(account.name);
     const wait = this.#registrationsFrom.take(networkOf(ip), this.#now());
     if (wait > 0) throw tooFast('too many accounts were made from your address', wait);
-    await this.#hashing.run(networkOf(ip), () => this.#add(account, password));
+    await this.#hashing.run(networkOf(ip), () => this.#add(account, password, wearer));
   }
 
   /** From a file of the operator's: nobody is slowed. False when there is one of that name, which stays as it is. */
@@ -115,9 +117,9 @@ export class Accounts {
     return new Pass(room);
   }
 
-  async #add({ key, name }: Login, password: string): Promise<void> {
+  async #add({ key, name }: Login, password: string, wearer?: Person): Promise<void> {
     const hash = await this.#hasher.hash(password);
-    await this.#backbone.addAccount({ key, name, hash, made: this.#wall() });
+    await this.#backbone.addAccount({ key, name, hash, made: this.#wall() }, wearer !== undefined && nameKey(wearer.name) === key);
   }
 
   async #check(key: string, password: string): Promise<Login> {

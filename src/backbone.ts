@@ -44,8 +44,8 @@ export interface Backbone {
   release(key: string): void;
   /** The name belongs to an account. */
   isRegistered(key: string): boolean;
-  /** Settles when it is kept; rejects when somebody has the name or wears it. */
-  addAccount(account: Account): Promise<void>;
+  /** Settles when it is kept; rejects when somebody has the name, or somebody else wears it. */
+  addAccount(account: Account, isWornByOwner?: boolean): Promise<void>;
   findAccount(key: string): Promise<Account | undefined>;
   setHash(key: string, hash: string): Promise<void>;
   /** The room of that key, made under `name` when there is none. */
@@ -142,10 +142,10 @@ export class LocalBackbone implements Backbone {
     return this.#registered.has(key);
   }
 
-  async addAccount(account: Account): Promise<void> {
+  async addAccount(account: Account, isWornByOwner = false): Promise<void> {
     const { key, name } = account;
     if (this.#registered.has(key)) throw new HouseError('name-registered', `the name ${name} is taken`);
-    if (this.#names.has(key)) throw new HouseError('name-taken', `somebody is called ${name} right now`);
+    if (this.#names.has(key) && !isWornByOwner) throw new HouseError('name-taken', `somebody is called ${name} right now`);
     if (this.#kept.has(key)) throw new HouseError('name-taken', `the name ${name} is taken`);
     this.#registered.add(key);
     try {

@@ -1,72 +1,19 @@
-// The load driver's side of the wire: `lab` connections, and a crowd of them in one room that posts and checks what
-// comes. It must cost less than the server it measures, so a delivery is never made a string: all posts make blocks of
-// one length, and each block is checked in place. Every member's every block must be the next one of its sender (so
-// nothing is lost, repeated or reordered unseen); member 0 compares all of each block with what was posted.
-import net from 'node:net';
+// The load driver's side of the wire: a crowd of connections in one room that posts and checks what comes. It must cost
+// less than the server it measures, so a delivery is never made a string: all posts make blocks of one length, and each
+// block is checked in place. Every member's every block must be the next one of its sender (so nothing is lost,
+// repeated or reordered unseen); one member compares all of each block with what was posted.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Connection, inbox, type Wire } from './crowd-wire.ts';
 
-const HOST = '127.0.0.1';
 const TEXT_BYTES = 100;
 const FILLER = ' is the number of this post; what follows it only makes the text as long as people write them.';
 const MAX_SENDERS = 64;
 /** More posts than may be under way at once; a power of two, so that a ring of them is indexed with a mask. */
 const RING = 1 << 16;
+const NEWLINE = 10;
 const LATENCY_STEP_MS = 0.01;
 const LATENCY_STEPS = 500_000;
-
-/** All sockets read into this one buffer: what is in it is dealt with before the next socket is read. */
-const inbox = Buffer.allocUnsafeSlow(256 * 1024);
-
-export type Connection = {
-  socket: net.Socket;
-  roomRef: number;
-  joinId: number;
-  receive: Receive;
-};
-
-/** What has come are the first `length` bytes; they are only there during the call. */
-type Receive = (length: number, bytes: Buffer) => void;
-
-/** A connection that hands its bytes to `connection.receive`; an end that nobody asked for ends the whole run. */
-export function connect(port: number, receive: Receive): Connection {
-  const callback = (length: number) => {
-    connection.receive(length, inbox);
-    return true;
-  };
-  const socket = net.connect({ port, host: HOST, noDelay: true, onread: { buffer: inbox, callback } });
-  const connection: Connection = { socket, roomRef: -1, joinId: -1, receive };
-  socket.on('error', (error) => {
-    throw error;
-  });
-  socket.on('end', () => {
-    throw new Error('the server closed a connection');
-  });
-  return connection;
-}
-
-/** Connects and joins: done when both the answer and the newcomer's own announcement are there. */
-export function join(port: number, room: string, handle: string): Promise<Connection> {
-  const announcement = `MESSAGE: ${handle} has joined this chatroom.\n\n`;
-  return new Promise((resolve, reject) => {
-    let text = '';
-    const connection = connect(port, (length) => {
-      text += inbox.toString('latin1', 0, length);
-      if (text.startsWith('ERROR_CODE')) reject(new Error(`JOIN_CHATROOM was answered ${JSON.stringify(text)}`));
-      const joined = /^JOINED_CHATROOM: .*\nSERVER_IP: .*\nPORT: .*\nROOM_REF: (\d+)\nJOIN_ID: (\d+)\n/.exec(text);
-      if (joined === null || !text.includes(announcement, joined[0].length)) return;
-      connection.roomRef = Number(joined[1]);
-      connection.joinId = Number(joined[2]);
-      connection.receive = ignore;
-      resolve(connection);
-    });
-    connection.socket.write(`JOIN_CHATROOM: ${room}\nCLIENT_IP: 0\nPORT: 0\nCLIENT_NAME: ${handle}\n`);
-  });
-}
-
-function ignore(): void {
-  // Announcements of others, to a connection that only has to be there.
-}
 
 /** Runs `task` for 0 … count-1, `width` of them at a time. */
 export async function inParallel<T>(count: number, width: number, task: (index: number) => Promise<T>): Promise<T[]> {
@@ -95,6 +42,7 @@ export class Crowd {
   deliveries = 0;
   onCompleted: ((count: number) => void) | undefined;
 
+  readonly #wire: Wire;
   readonly #members: Connection[];
   readonly #senders: number;
   /** What a sender writes and what the members then get, but for the post's number; one of each for each sender. */
@@ -102,6 +50,7 @@ export class Crowd {
   readonly #blocks: Buffer[] = [];
   readonly #requestBytes: number;
   readonly #blockBytes: number;
+  readonly #firstByte: number;
   readonly #requestTextAt: number;
   readonly #blockTextAt: number;
 
@@ -121,28 +70,28 @@ export class Crowd {
   #now = 0;
 
   /** Brings `size` connections into one room and waits until the last announcement has reached the last of them. */
-  static async gather(port: number, size: number, senders: number): Promise<Crowd> {
-    const members = await inParallel(size, 32, (index) => join(port, 'bench', handleOf(index)));
-    await settle(members);
-    return new Crowd(members, senders);
+  static async gather(wire: Wire, port: number, size: number, senders: number): Promise<Crowd> {
+    const members = await inParallel(size, 32, (index) => wire.join(port, 'bench', handleOf(index)));
+    await settle(wire, members);
+    return new Crowd(wire, members, senders);
   }
 
-  private constructor(members: Connection[], senders: number) {
+  private constructor(wire: Wire, members: Connection[], senders: number) {
     if (senders > MAX_SENDERS) throw new RangeError(`at most ${MAX_SENDERS} senders`);
+    this.#wire = wire;
     this.#members = members;
     this.#senders = senders;
     for (let sender = 0; sender < senders; sender++) {
-      const { roomRef, joinId } = members[sender] as Connection;
+      const { request, block } = members[sender] as Connection;
       const text = `${String.fromCharCode(48 + sender)}0000${FILLER}`.padEnd(TEXT_BYTES, '.');
-      const name = `CLIENT_NAME: ${handleOf(sender)}\nMESSAGE: ${text}\n\n`;
-      // Servers disregard the JOIN_ID on TCP, so it may be padded to keep all requests of one length.
-      this.#requests.push(Buffer.from(`CHAT: ${roomRef}\nJOIN_ID: ${String(joinId).padStart(10, '0')}\n${name}`));
-      this.#blocks.push(Buffer.from(`CHAT: ${roomRef}\n${name}`));
+      this.#requests.push(Buffer.from(request + text + wire.requestEnd));
+      this.#blocks.push(Buffer.from(block + text + wire.blockEnd));
     }
-    const tail = TEXT_BYTES + 2;
+    const tail = TEXT_BYTES + wire.blockEnd.length;
+    this.#firstByte = (this.#blocks[0] as Buffer)[0] as number;
     this.#requestBytes = (this.#requests[0] as Buffer).length;
     this.#blockBytes = (this.#blocks[0] as Buffer).length;
-    this.#requestTextAt = this.#requestBytes - tail;
+    this.#requestTextAt = this.#requestBytes - TEXT_BYTES - wire.requestEnd.length;
     this.#blockTextAt = this.#blockBytes - tail;
     this.#nextToPost = new Uint32Array(senders);
     this.#nextToCome = new Uint32Array(members.length * senders);
@@ -178,6 +127,8 @@ export class Crowd {
       if (this.#sentAt !== undefined) this.#sentAt[sender * RING + (number & (RING - 1))] = sentAt;
     }
     (this.#members[sender] as Connection).socket.write(bytes);
+    // what it does not get back it has
+    if (!this.#wire.echoes) for (let line = 0; line < lines; line++) this.#countReceived(sender);
   }
 
   #receive(member: number, length: number): void {
@@ -214,13 +165,17 @@ export class Crowd {
     const sender = (bytes[textAt] as number) - 48;
     const number = getNumber(bytes, textAt + 1);
     const slot = member * this.#senders + sender;
-    // 67 and 10: a block begins with the C of CHAT and ends with a newline.
-    const inPlace = bytes[at] === 67 && bytes[at + this.#blockBytes - 1] === 10 && sender < this.#senders;
-    if (!inPlace || this.#nextToCome[slot] !== number) this.#failAt(member, bytes, at);
-    if (member === 0) this.#compare(sender, number, bytes, at);
+    const inPlace = bytes[at] === this.#firstByte && bytes[at + this.#blockBytes - 1] === NEWLINE;
+    if (!inPlace || sender >= this.#senders || this.#nextToCome[slot] !== number) this.#failAt(member, bytes, at);
+    // the last one posts least often, if at all
+    if (member === this.#members.length - 1) this.#compare(sender, number, bytes, at);
     this.#nextToCome[slot] = number + 1;
     if (this.#latencies !== undefined) this.#countLatency(sender, number);
     this.deliveries++;
+    this.#countReceived(member);
+  }
+
+  #countReceived(member: number): void {
     const rank = (this.#received[member] as number) & (RING - 1);
     this.#received[member] = (this.#received[member] as number) + 1;
     const reached = (this.#reached[rank] as number) + 1;
@@ -235,7 +190,7 @@ export class Crowd {
   #compare(sender: number, number: number, bytes: Buffer, at: number): void {
     const expected = this.#blocks[sender] as Buffer;
     putNumber(expected, this.#blockTextAt + 1, number);
-    if (expected.compare(bytes, at, at + this.#blockBytes) !== 0) this.#failAt(0, bytes, at);
+    if (expected.compare(bytes, at, at + this.#blockBytes) !== 0) this.#failAt(this.#members.length - 1, bytes, at);
   }
 
   #failAt(member: number, bytes: Buffer, at: number): never {
@@ -280,12 +235,12 @@ export class Crowd {
 }
 
 /** Posts a line when all have joined. Where it has come, all the announcements before it have. */
-async function settle(members: Connection[]): Promise<void> {
-  const { roomRef, joinId, socket } = members[0] as Connection;
-  const name = `CLIENT_NAME: ${handleOf(0)}\nMESSAGE: all are here\n\n`;
-  const sign = Buffer.from(`CHAT: ${roomRef}\n${name}`);
-  const seen = Promise.all(members.map((member) => waitFor(member, sign)));
-  socket.write(`CHAT: ${roomRef}\nJOIN_ID: ${joinId}\n${name}`);
+async function settle(wire: Wire, members: Connection[]): Promise<void> {
+  const [first, ...others] = members as [Connection, ...Connection[]];
+  const text = 'all are here';
+  const sign = Buffer.from(first.block + text + wire.blockEnd);
+  const seen = Promise.all((wire.echoes ? members : others).map((member) => waitFor(member, sign)));
+  first.socket.write(first.request + text + wire.requestEnd);
   await seen;
 }
 

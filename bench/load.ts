@@ -1,13 +1,15 @@
-// The load driver: one process that puts one kind of load on one running `lab` server, measures it, and prints what it
-// found as one line of JSON. A wrong count, a lost or repeated post or an ERROR_CODE makes it fail: never a figure.
+// The load driver: one process that puts one kind of load on one running server, over `lab` or IRC, measures it, and
+// prints what it found as one line of JSON. A wrong count, a lost or repeated post or a refusal makes it fail: never a
+// figure.
 //
-//   node bench/lab-load.ts throughput|latency|idle|connections|probe --port PORT --pid PID [options]
+//   node bench/load.ts throughput|latency|idle|connections|probe --port PORT --pid PID [--wire lab|irc] [options]
 import { performance } from 'node:perf_hooks';
 import { clearInterval, setInterval, setTimeout } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { Crowd, handleOf, inParallel } from './crowd.ts';
+import { WIRES, type Wire } from './crowd-wire.ts';
 import { percentile, readCpuTime, readOpenFileLimit, readRssKb } from './harness.ts';
-import { Crowd, connect, handleOf, inParallel, join } from './lab-crowd.ts';
 
 /** Ends a driver whose parent is gone. */
 const LIFETIME_MS = 60_000;
@@ -33,6 +35,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     port: { type: 'string' },
     pid: { type: 'string' },
+    wire: { type: 'string', default: 'lab' },
     members: { type: 'string', default: '100' },
     senders: { type: 'string', default: '10' },
     window: { type: 'string', default: '1' },
@@ -43,10 +46,11 @@ const { values: options, positionals } = parseArgs({
 });
 const port = Number(options.port);
 const pid = Number(options.pid);
+const wire = WIRES[options.wire] as Wire;
 const runMs = Number(options.seconds) * 1000;
 
 function gather(): Promise<Crowd> {
-  return Crowd.gather(port, Number(options.members), Number(options.senders));
+  return Crowd.gather(wire, port, Number(options.members), Number(options.senders));
 }
 
 /** Starts measuring; the function that it returns tells what has happened since. */
@@ -108,7 +112,7 @@ async function measureLatency(): Promise<Latency> {
   return { p50Ms: crowd.latencyMs(0.5), p99Ms: crowd.latencyMs(0.99) };
 }
 
-/** A connection of its own asks HELO every 10 ms while a room is busy: what the event loop makes outsiders wait. */
+/** A connection of its own asks something small every 10 ms while a room is busy: what the event loop makes outsiders wait. */
 async function measureProbe(): Promise<Probe> {
   const crowd = await gather();
   const stopPosting = startPosting(crowd);
@@ -121,25 +125,25 @@ async function measureProbe(): Promise<Probe> {
 
 /** Asks whether or not the last question was answered, so that a stall counts as often as it would hurt. */
 async function probe(durationMs: number): Promise<number[]> {
-  const answer = /^HELO probe\nIP:.*\nPort:.*\nStudentID:.*\n/;
   const askedAt: number[] = [];
   const waitsMs: number[] = [];
   let text = '';
-  const connection = connect(port, (length, bytes) => {
+  const connection = await wire.join(port, 'probe', handleOf(99_999));
+  connection.receive = (length, bytes) => {
     text += bytes.toString('latin1', 0, length);
-    for (let found = answer.exec(text); found !== null; found = answer.exec(text)) {
+    for (let found = wire.answer.exec(text); found !== null; found = wire.answer.exec(text)) {
       waitsMs.push(performance.now() - (askedAt[waitsMs.length] as number));
       text = text.slice(found[0].length);
     }
-  });
+  };
   const timer = setInterval(() => {
     askedAt.push(performance.now());
-    connection.socket.write('HELO probe\n');
+    connection.socket.write(wire.question);
   }, PROBE_INTERVAL_MS);
   await sleep(durationMs);
   clearInterval(timer);
   await sleep(200);
-  if (waitsMs.length !== askedAt.length) throw new Error(`${askedAt.length} HELO, ${waitsMs.length} answers`);
+  if (waitsMs.length !== askedAt.length) throw new Error(`${askedAt.length} questions, ${waitsMs.length} answers`);
   return waitsMs;
 }
 
@@ -160,7 +164,7 @@ async function measureIdle(): Promise<Idle> {
   const roomSize = 50;
   const first = 2 * roomSize;
   const connections = Math.min(Number(options.connections), readOpenFileLimit() - SPARE_FILES - first);
-  const enter = (index: number) => join(port, `idle-${Math.floor(index / roomSize)}`, handleOf(index));
+  const enter = (index: number) => wire.join(port, `idle-${Math.floor(index / roomSize)}`, handleOf(index));
   await inParallel(first, 32, enter);
   const before = await settledRssKb();
   await inParallel(connections, 32, (index) => enter(first + index));
@@ -172,7 +176,7 @@ async function measureIdle(): Promise<Idle> {
 async function measureConnections(): Promise<Connections> {
   const warmUp = 200;
   const count = Math.min(Number(options.connections), readOpenFileLimit() - SPARE_FILES - warmUp);
-  const enter = (index: number) => join(port, `room-${index}`, handleOf(index));
+  const enter = (index: number) => wire.join(port, `room-${index}`, handleOf(index));
   await inParallel(warmUp, 64, enter);
   const cpu = readCpuTime(pid);
   const start = performance.now();
@@ -196,7 +200,7 @@ function fail(error: unknown): never {
 
 // Callbacks of sockets throw when the server does something wrong; there is nothing to go on with then.
 process.on('uncaughtException', fail);
-setTimeout(() => fail('lab-load: took too long'), LIFETIME_MS);
+setTimeout(() => fail('load: took too long'), LIFETIME_MS);
 const mode = modes[positionals[0] ?? ''];
 if (mode === undefined || !(port > 0) || !(pid > 0)) {
   fail(`usage: lab-load.ts ${Object.keys(modes).join('|')} --port PORT --pid PID`);
