@@ -25,7 +25,7 @@ const END_BYTES = 1024 * 1024;
 /** Who has more than the soft limit waiting, and has taken nothing of it for this long, is gone. */
 const UNREAD_MS = 60_000;
 /** So many messages are passed on before it is asked whether there may be more. */
-const AT_ONCE = 256;
+const AT_ONCE = 16;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** What all connections of a server share. */

@@ -11,6 +11,7 @@ import type { Address, DatagramPort, DatagramSession } from './session.ts';
 import { type DatagramMessage, encodeDatagram, readDatagram } from './wire-datagram.ts';
 
 /** Classic clients send what is not answered again: copies within this time are one. */
+const NOT_KEPT: DatagramMessage = { kind: 'error', text: ' [That was said, but could not be kept.]' };
 const GROUP_COPY_MS = 500;
 const OFFLINE_COPY_MS = 5000;
 const ACK: DatagramMessage = { kind: 'ack', from: 'server' };
@@ -170,7 +171,13 @@ export class DatagramServer implements DatagramSession {
     const copy = this.#copy(`${client.contact.key}\0${text}`, GROUP_COPY_MS, client);
     if (!copy) return;
     const answered = this.#datagram.say(client, text).then(() => this.#answer(client, copy, ACK));
-    this.#run(answered.catch((error) => this.#forget(copy, error)));
+    this.#run(
+      answered.catch((error) => {
+        if (!(error instanceof HouseError && error.code === 'not-saved')) this.#forget(copy, error);
+        // all have heard it, and must not hear it again for want of an acknowledgement
+        this.#answer(client, copy, NOT_KEPT);
+      }),
+    );
   }
 
   #offline(client: Client, message: Of<'to_offline'>): void {

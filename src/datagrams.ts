@@ -3,6 +3,7 @@
 import type dgram from 'node:dgram';
 import { setTimeout } from 'node:timers';
 import { localIpFor, peerIp } from './addresses.ts';
+import type { Refusal } from './gate.ts';
 import { type Log, logBug } from './log.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 import type { Address, DatagramPort, Ignored, Mailboxes } from './session.ts';
@@ -78,7 +79,7 @@ export class DatagramSocket implements DatagramPort {
 
   send(bytes: Uint8Array, to: Address): void {
     if (this.#closed || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
-    if (!this.#mayAnswer(to, bytes.length)) return this.refused('answer', to);
+    if (!this.#mayAnswer(to, bytes.length)) return this.refused('answers', to);
     this.#waitingBytes += bytes.length;
     this.#socket.send(bytes, to.port, asSent(to.ip, this.#isV6), () => {
       // an error is a lost datagram
@@ -93,8 +94,8 @@ export class DatagramSocket implements DatagramPort {
   }
 
   /** By the limits. */
-  refused(why: string, from: Address): void {
-    this.#metrics.reject('datagram-limit');
+  refused(why: Refusal, from: Address): void {
+    this.#metrics.reject(why);
     this.#log('info', 'datagram refused', { why, from: from.ip });
   }
 

@@ -37,6 +37,16 @@ class Own {
   readonly joins = new Bucket();
 }
 
+/** Why somebody can't come in, or is not answered: banned, or the name of a limit. */
+export type Refusal =
+  | 'banned'
+  | 'connections'
+  | 'connections-each'
+  | 'arrivals-each'
+  | 'messages-each'
+  | 'bytes-each'
+  | 'answers';
+
 export class Gate {
   readonly bans: Bans;
   #limits: Limits;
@@ -86,14 +96,14 @@ export class Gate {
   // --- connections -----------------------------------------------------------------------------------------
 
   /** Why that one can't come in; undefined where it can. */
-  refuses(ip: string, now: number): string | undefined {
+  refuses(ip: string, now: number): Refusal | undefined {
     if (this.bans.ofAddress(ip)) return 'banned';
     if (this.isTrusted(ip)) return undefined;
     const { connections, connectionsEach, arrivals } = this.#limits;
     const network = this.#network(ip);
-    if (network.arrivals.take(arrivals, 1, now) > 0) return 'too many new connections of one network';
-    if (network.connections >= connectionsEach) return 'too many connections of one network';
-    return this.#connections >= connections ? 'too many connections' : undefined;
+    if (network.arrivals.take(arrivals, 1, now) > 0) return 'arrivals-each';
+    if (network.connections >= connectionsEach) return 'connections-each';
+    return this.#connections >= connections ? 'connections' : undefined;
   }
 
   /** It is there until `leave`. */
@@ -116,13 +126,13 @@ export class Gate {
   // --- datagrams -------------------------------------------------------------------------------------------
 
   /** Why a datagram is not read; undefined where it is. */
-  refusesDatagram(ip: string, port: number, bytes: number, now: number): string | undefined {
+  refusesDatagram(ip: string, port: number, bytes: number, now: number): Refusal | undefined {
     if (this.bans.ofAddress(ip)) return 'banned';
     if (this.isTrusted(ip)) return undefined;
     const { messagesEach, bytesEach, answers, answersEach } = this.#limits;
     const network = this.#network(ip);
-    if (network.messages.take(messagesEach, 1, now) > 0) return 'too fast';
-    if (network.bytes.take(bytesEach, bytes, now) > 0) return 'too fast';
+    if (network.messages.take(messagesEach, 1, now) > 0) return 'messages-each';
+    if (network.bytes.take(bytesEach, bytes, now) > 0) return 'bytes-each';
     network.answers.refund(answersEach, ANSWER_FACTOR * bytes);
     this.#peer(ip, port).refund(answers, ANSWER_FACTOR * bytes);
     return undefined;

@@ -255,7 +255,7 @@ export class Listener {
     const ip = plainIp(socket.remoteAddress);
     const reason = this.#gate.refuses(ip, now());
     if (reason !== undefined) {
-      this.#metrics.reject('gate');
+      this.#metrics.reject(reason);
       this.#log('info', 'refused', { from: ip, reason });
       socket.destroy();
       return undefined;

@@ -107,10 +107,11 @@ async function run(options: ServerOptions): Promise<void> {
   // its thread starts while the ports are bound
   const store = new WorkerStore({
     onTrouble: (reason, lost) => {
-      metrics.storeTrouble(reason, lost);
+      metrics.storeTrouble(reason);
       if (reason === undefined) log('warn', 'messages are kept again', { lost });
-      else log('error', 'messages are not kept', { reason });
+      else log('error', 'messages are not kept', { reason, lost });
     },
+    onLost: (posts) => metrics.lost(posts),
   });
   const tls = openTls(options);
   const { host, sendqBytes, requireTls } = options;
