@@ -2,7 +2,7 @@
 // its name has registered from; what can't be understood or believed is not answered, for whoever is named as its
 // sender may have sent nothing.
 
-import type { Datagram } from './datagram.ts';
+import { type Datagram, notOnline } from './datagram.ts';
 import type { Client } from './datagram-client.ts';
 import { Copies, type Copy } from './datagram-copies.ts';
 import { HouseError } from './errors.ts';
@@ -111,7 +111,7 @@ export class DatagramServer implements DatagramSession {
       this.#welcome(client, wasThere);
     } catch (error) {
       if (!(error instanceof HouseError)) throw error;
-      this.#datagram.turnAway(address);
+      this.#datagram.turnAway(address, error);
     } finally {
       this.#registering.delete(key);
     }
@@ -154,7 +154,7 @@ export class DatagramServer implements DatagramSession {
   #comeBack(client: Client): void {
     const refused = (error: unknown) => {
       if (!(error instanceof HouseError)) throw error;
-      client.peer.remark(encodeDatagram({ kind: 'error', text: ` [You can't be online: ${error.message}.]` }));
+      client.peer.remark(notOnline(error));
     };
     this.#run(this.#datagram.comeBack(client, true).catch(refused));
   }

@@ -2,6 +2,7 @@
 
 import type { RoomSettings } from './backbone.ts';
 import type { HouseEvent, Person, Whisper } from './events.ts';
+import type { Address } from './session.ts';
 import type { StoredRoom } from './store.ts';
 
 /** The members of one room that hear events in the same form. */
@@ -19,6 +20,10 @@ export interface Tongue {
   audience(room: Room): Audience;
   /** Tells one of them alone; false where the dialect has no way to. */
   whisper?(member: Member, whisper: Whisper): boolean;
+  /** Takes one of them out of the house, telling why; for a dialect without connections that could be closed. */
+  expel?(member: Member, reason: string): void;
+  /** Where it is; for the same. */
+  addressOf?(member: Member): Address;
 }
 
 /** Somebody who is connected to this node. */

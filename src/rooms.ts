@@ -89,6 +89,14 @@ export class House {
     }
   }
 
+  /** Throws where somebody of that name is not welcome. */
+  admit(_name: string): void {}
+
+  /** The same for somebody who has logged in and may never enter; what is returned is to be called when that is over. */
+  logIn(_name: string): () => void {
+    return () => {};
+  }
+
   /** The person leaves every room and the house. */
   quit(member: Member, reason: string): void {
     if (!this.#members.delete(member.person.id)) return;
