@@ -2,6 +2,7 @@
 // taken for a moment.
 
 import net from 'node:net';
+import { isForeign } from './addresses.ts';
 import { bad, type Finding, note, ok } from './check-finding.ts';
 import type { DialectName } from './dialects.ts';
 import { openUdp } from './udp-socket.ts';
@@ -49,10 +50,11 @@ async function stateOf(host: string, tried: Promise<void>): Promise<State> {
     await tried;
     return 'free';
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const failure = error as NodeJS.ErrnoException;
+    const { code, message } = failure;
     if (code === 'EADDRINUSE') return 'taken';
     if (code === 'EACCES') return bad('no permission to listen there');
-    return bad(code === 'EADDRNOTAVAIL' ? `${host} is not an address of this machine` : message);
+    return bad(isForeign(host, failure) ? `${host} is not an address of this machine` : message);
   }
 }
 

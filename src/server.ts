@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers';
 import { Accounts } from './accounts.ts';
+import { isForeign } from './addresses.ts';
 import { AdminSocket } from './admin-socket.ts';
 import { UsageError } from './arguments.ts';
 import { LocalBackbone } from './backbone.ts';
@@ -346,13 +347,12 @@ async function takeOver({ importUsers: file }: ServerOptions, accounts: Accounts
   }
 }
 
-function explainBind(port: number, host: string, { code, message }: NodeJS.ErrnoException): string {
+function explainBind(port: number, host: string, error: NodeJS.ErrnoException): string {
+  const { code, message } = error;
   const where = `port ${port}${host === '' ? '' : ` of ${host}`}`;
   if (code === 'EADDRINUSE') return `${where} is taken by another program`;
   if (code === 'EACCES') return `no permission to listen on ${where}`;
-  // Deno's word for it is EINVAL
-  if (code === 'EADDRNOTAVAIL' || (code === 'EINVAL' && host !== ''))
-    return `${host} is not an address of this machine`;
+  if (isForeign(host, error)) return `${host} is not an address of this machine`;
   return `can't listen on ${where}: ${message}`;
 }
 
