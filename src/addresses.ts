@@ -18,6 +18,11 @@ export function peerIp(ip = ''): string {
   return /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(ip) ? ip.slice(7) : ip;
 }
 
+/** It can't be listened on there for not being an address of this machine; Deno's word for that is EINVAL. */
+export function isForeign(host: string, { code }: NodeJS.ErrnoException): boolean {
+  return code === 'EADDRNOTAVAIL' || (code === 'EINVAL' && host !== '');
+}
+
 interface Interface {
   readonly address: string;
   readonly netmask: string;

@@ -82,12 +82,18 @@ class AdminConnection {
     this.#socket.pause();
     this.#run(command)
       .catch((error): AdminAnswer => ({ text: (error as Error).message, hasFailed: true }))
-      .then((answer) => {
-        if (this.#socket.writable) this.#socket.write(encodeAnswer(answer));
+      .then((answer) => this.#write(encodeAnswer(answer)))
+      .then(() => {
         this.#isBusy = false;
         this.#pump();
       })
       .catch(() => this.#socket.destroy());
+  }
+
+  /** Settles when it has gone out: who reads no answers gets no more. */
+  #write(text: string): Promise<void> {
+    if (!this.#socket.writable) return Promise.resolve();
+    return new Promise((resolve) => this.#socket.write(text, () => resolve()));
   }
 
   #next(): string | undefined {

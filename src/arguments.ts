@@ -107,6 +107,16 @@ function requiredWords(usage: string): string[] {
   return [...usage.matchAll(/<([\w-]+)>/g)].map(([, word = '']) => word);
 }
 
+/** Of all variables those that look like ours and are none of that command line's. */
+export function unknownVariables(
+  { usage, options }: CommandLine,
+  env: Readonly<Record<string, string | undefined>>,
+): string[] {
+  const names = [...requiredWords(usage), ...options.map(({ flag }) => /--([\w-]+)/.exec(flag)?.[1] ?? '')];
+  const known = new Set(names.map(variable));
+  return Object.keys(env).filter((name) => name.startsWith(variable('')) && !known.has(name));
+}
+
 function variable(name: string): string {
   return `PARLEY_${name.replaceAll('-', '_').toUpperCase()}`;
 }

@@ -6,12 +6,17 @@ import { HouseError } from './errors.ts';
 import { checkName, nameKey } from './names.ts';
 
 const MAX_BANS = 10_000;
+/** So many are asked of the store at once where it has failed. */
+const MAX_AGAIN = 100;
 
-/** As it is kept. */
-export interface StoredBan {
+export interface BanId {
   /** A network as it is written, or the key of a name. */
   readonly key: string;
   readonly kind: 'network' | 'name';
+}
+
+/** As it is kept. */
+export interface StoredBan extends BanId {
   /** As the operator wrote it. */
   readonly shown: string;
   /** The time of day, ms. */
@@ -33,13 +38,28 @@ export class Bans {
   /** Those of networks once more, by their length: however many there are, an address is looked up a few times. */
   readonly #byBits = new Map<number, Map<string, StoredBan>>();
   readonly #onTrouble: (error: unknown) => void;
-  readonly #pending = new Set<Promise<void>>();
+  readonly #later: (work: () => void) => void;
+  /** What the store has been asked last about each. */
+  readonly #pending = new Map<string, Promise<void>>();
+  /** Those of which the store may have something else than what is in force. */
+  readonly #unsaved = new Map<string, BanId>();
+  #isTrouble = false;
+  #isTimed = false;
 
-  /** `onTrouble` hears what the store could not keep. */
-  constructor(store: BanStore, wall: () => number, onTrouble: (error: unknown) => void) {
+  /**
+   * `onTrouble` hears what the store said when it could not keep one, and undefined when all are kept again. `later` does
+   * the work in a while: then it is tried again.
+   */
+  constructor(
+    store: BanStore,
+    wall: () => number,
+    onTrouble: (error: unknown) => void,
+    later: (work: () => void) => void = () => {},
+  ) {
     this.#store = store;
     this.#wall = wall;
     this.#onTrouble = onTrouble;
+    this.#later = later;
   }
 
   /** Those that were kept. */
@@ -63,18 +83,18 @@ export class Bans {
       until,
     };
     this.#set(ban);
-    this.#keep(this.#store.putBan(ban));
+    this.#keep(ban);
     return ban;
   }
 
-  /** False when that was not banned. */
-  remove(what: string): boolean {
+  /** Undefined when that was not banned. */
+  remove(what: string): BanId | undefined {
     const cidr = networkToBan(what);
     const kind = cidr ? 'network' : 'name';
     const key = cidr ? formatCidr(cidr) : nameKey(what.trim());
-    const isThere = this.#forget(kind, key);
-    if (isThere) this.#keep(this.#store.dropBan(kind, key));
-    return isThere;
+    if (!this.#forget(kind, key)) return undefined;
+    this.#keep({ kind, key });
+    return { kind, key };
   }
 
   /** Those that are in force, the oldest first. */
@@ -97,26 +117,63 @@ export class Bans {
   /** Aliases (`name~2`) are the name's. */
   ofName(name: string): StoredBan | undefined {
     const key = nameKey(name.trim());
-    for (const one of [key, key.replace(/~\d+$/, '')]) {
-      const ban = this.#byKey.get(`name ${one}`);
+    for (const one of [key, key.replace(/(?:~\d+)+$/, '')]) {
+      const ban = this.#byKey.get(idOfBan({ kind: 'name', key: one }));
       if (ban && this.#isInForce(ban)) return ban;
     }
     return undefined;
   }
 
-  /** Settles when all is kept; rejects with what the store said. */
-  async kept(): Promise<void> {
-    await Promise.all(this.#pending);
+  /** Settles when that is kept, or all; rejects with what the store said. */
+  async kept(those?: readonly BanId[]): Promise<void> {
+    const asked = those ? those.map((one) => this.#pending.get(idOfBan(one))) : [...this.#pending.values()];
+    await Promise.all(asked);
   }
 
-  #keep(work: Promise<void>): void {
-    this.#pending.add(work);
-    work.catch(this.#onTrouble).finally(() => this.#pending.delete(work));
+  /** What the store has not taken is offered to it again. */
+  retry(): void {
+    for (const ban of [...this.#unsaved.values()].slice(0, MAX_AGAIN)) {
+      if (!this.#pending.has(idOfBan(ban))) this.#keep(ban);
+    }
+  }
+
+  /** As it is now. Whatever the order of answers, what was asked last counts. */
+  #keep({ kind, key }: BanId): void {
+    const id = idOfBan({ kind, key });
+    const ban = this.#byKey.get(id);
+    const work = ban ? this.#store.putBan(ban) : this.#store.dropBan(kind, key);
+    this.#pending.set(id, work);
+    const settled = () => this.#pending.get(id) === work && this.#pending.delete(id);
+    work.then(
+      () => settled() && this.#wasKept(id),
+      (error) => settled() && this.#wasNotKept({ kind, key }, error),
+    );
+  }
+
+  /** Where one is kept, others may be. */
+  #wasKept(id: string): void {
+    this.#unsaved.delete(id);
+    if (this.#pending.size > 0 || !this.#isTrouble) return;
+    if (this.#unsaved.size > 0) return this.retry();
+    this.#isTrouble = false;
+    this.#onTrouble(undefined);
+  }
+
+  #wasNotKept(ban: BanId, error: unknown): void {
+    this.#unsaved.set(idOfBan(ban), ban);
+    if (!this.#isTrouble) this.#onTrouble(error);
+    this.#isTrouble = true;
+    if (this.#isTimed) return;
+    this.#isTimed = true;
+    this.#later(() => {
+      this.#isTimed = false;
+      this.retry();
+    });
   }
 
   #set(ban: StoredBan): void {
     this.#forget(ban.kind, ban.key);
-    this.#byKey.set(`${ban.kind} ${ban.key}`, ban);
+    this.#byKey.set(idOfBan(ban), ban);
     const cidr = ban.kind === 'network' ? parseCidr(ban.key) : undefined;
     if (!cidr) return;
     const those = this.#byBits.get(cidr.bits) ?? new Map<string, StoredBan>();
@@ -128,7 +185,7 @@ export class Bans {
   }
 
   #forget(kind: StoredBan['kind'], key: string): boolean {
-    const isThere = this.#byKey.delete(`${kind} ${key}`);
+    const isThere = this.#byKey.delete(idOfBan({ kind, key }));
     const cidr = kind === 'network' ? parseCidr(key) : undefined;
     const those = cidr && this.#byBits.get(cidr.bits);
     if (cidr) those?.delete(idOf(cidr));
@@ -140,7 +197,7 @@ export class Bans {
     for (const ban of [...this.#byKey.values()]) {
       if (this.#isInForce(ban)) continue;
       this.#forget(ban.kind, ban.key);
-      this.#keep(this.#store.dropBan(ban.kind, ban.key));
+      this.#keep(ban);
     }
   }
 }
@@ -148,6 +205,10 @@ export class Bans {
 /** How long, as it is told. */
 export function banEnds({ until }: StoredBan): string {
   return until === undefined ? 'for good' : `until ${new Date(until).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function idOfBan({ kind, key }: BanId): string {
+  return `${kind} ${key}`;
 }
 
 /** Four bytes and sixteen are told apart by their number. */

@@ -88,6 +88,8 @@ export class Letters {
     const { text: before, until } = this.#lastGroup;
     if (text === before && now < until) return this.#asking.later(until, () => this.#sayToAll([text, ...rest]));
     const answered = (reply: DatagramMessage): Action[] | undefined => {
+      // it was said, and is shown already why that is all
+      if (reply.kind === 'error') return [];
       if (!isServersAck(reply)) return undefined;
       this.#lastGroup = { text, until: this.#asking.sentAt + SAME_GROUP_MS };
       return rest.length > 0

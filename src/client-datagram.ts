@@ -153,7 +153,7 @@ export class DatagramFace {
         this.#heard.checked(this.#now);
         return [this.#tell({ kind: 'status_confirm', from: this.#options.name })];
       case 'error':
-        return this.#state === 'new' ? [] : this.#fail(message.text);
+        return this.#fail(message.text);
       default:
         return [];
     }

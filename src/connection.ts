@@ -25,7 +25,7 @@ const END_BYTES = 1024 * 1024;
 /** Who has more than the soft limit waiting, and has taken nothing of it for this long, is gone. */
 const UNREAD_MS = 60_000;
 /** So many messages are passed on before it is asked whether there may be more. */
-const AT_ONCE = 256;
+const AT_ONCE = 16;
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** What all connections of a server share. */
@@ -287,13 +287,18 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
     if (this.#ending) return;
     const pace = this.#reading.count(countMessages(this.#dialect, bytes), bytes.length, this.#context.now());
     if (pace === 'slower') this.#socket.pause();
-    else if (pace === 'hopeless') this.drop('you send too much, too fast: come back and go slower', 'flood');
+    else if (pace === 'hopeless') this.#dropForFlood();
   }
 
   #tickReading(now: number): void {
     const what = this.#reading.tick(now);
     if (what === 'idle') this.drop('you have said nothing for too long', 'idle');
+    else if (what === 'hopeless') this.#dropForFlood();
     else if (what === 'go on') this.#readOn();
+  }
+
+  #dropForFlood(): void {
+    this.drop('you send too much, too fast: come back and go slower', 'flood');
   }
 
   #readOn(): void {
@@ -342,7 +347,7 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
   /** From here on the socket is node:http's. */
   #handOver(first: Uint8Array | undefined): void {
     this.#release();
-    this.#context.http.take(this.#socket, first);
+    this.#context.http.take(this.#socket, first, this.visit);
   }
 
   /** From here on the socket is somebody else's. */

@@ -9,13 +9,15 @@ export class ConsoleScreen {
   readonly #isTerminal = isTerminal();
   readonly #screen: Screen;
   #isOver = false;
+  /** One command after the other, whatever they wait for. */
+  #answered: Promise<void> = Promise.resolve();
 
   /** `ended`: whoever sat at the terminal has left it. */
   constructor(console: Console, ended: () => void) {
     this.#screen = openScreen(
       { prompt: console.prompt, keepsTyped: true },
       {
-        line: (typed) => this.print(console.line(typed)),
+        line: (typed) => this.#take(console, typed),
         ended: () => {
           this.#isOver = true;
           if (this.#isTerminal) ended();
@@ -24,6 +26,14 @@ export class ConsoleScreen {
         complete: (line) => console.complete(line),
       },
     );
+  }
+
+  #take(console: Console, typed: string): void {
+    this.#screen.pause();
+    this.#answered = this.#answered.then(async () => {
+      this.print(await console.line(typed));
+      if (!this.#isOver) this.#screen.resume();
+    });
   }
 
   print(text: string): void {

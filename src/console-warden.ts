@@ -1,14 +1,15 @@
 // Layer 3. What an operator does about people: who is there and from where, out with them, bans, the limits. Pure: text
 // in, text out; connections are closed through what is handed in.
 
-import { banEnds, type StoredBan } from './bans.ts';
+import { type BanId, banEnds, type StoredBan } from './bans.ts';
 import { isInCidr, parseCidr, parseIp } from './cidr.ts';
+import { readBan } from './console-ban.ts';
+import { CommandError } from './console-error.ts';
 import type { Gate } from './gate.ts';
 import type { GuardedHouse, Presence } from './guarded-house.ts';
 import { showLimits } from './limits.ts';
 import type { Member } from './room.ts';
 
-const MAX_MINUTES = 60 * 24 * 366;
 const MAX_BUSIEST = 10;
 
 export interface WardenOptions {
@@ -17,9 +18,6 @@ export interface WardenOptions {
   /** Closes the connections from there, telling them why; says how many. */
   expelFrom(isThere: (ip: string) => boolean, reason: string): number;
 }
-
-/** A command can't be done: told to the operator, and a failure for a script. */
-export class CommandError extends Error {}
 
 export class Warden {
   readonly #house: GuardedHouse;
@@ -45,32 +43,50 @@ export class Warden {
 
   kick(name: string, operator: Member): string {
     const presence = this.#presence(name);
-    if (presence.sources.length === 0) {
-      throw new CommandError(`where ${presence.member.person.name} is has not been heard since the server was started`);
+    const { name: shown } = presence.member.person;
+    if (!this.#expel(presence, 'you were put out by the operator', operator)) {
+      throw new CommandError(`where ${shown} is has not been heard since the server was started`);
     }
-    this.#expel(presence, 'you were put out by the operator', operator);
-    return `${presence.member.person.name} is out`;
+    return `${shown} is out`;
   }
 
-  ban(rest: string, operator: Member): string {
+  async ban(rest: string, operator: Member): Promise<string> {
     const { what, minutes } = readBan(rest);
     const isNetwork = parseCidr(what) !== undefined;
     const bans = isNetwork ? [this.#gate.bans.add(what, minutes)] : this.#banName(what, minutes);
     const reason = `you are banned ${bans[0] ? banEnds(bans[0]) : ''}`;
     const out = this.#expelAll(bans, isNetwork ? undefined : what, reason, operator);
     const lines = bans.map((ban) => `banned ${ban.shown} ${banEnds(ban)}`);
-    return [...lines, ...(out > 0 ? [`${out} put out`] : [])].join('\n');
+    if (out > 0) lines.push(`${out} put out`);
+    return this.#kept(bans, lines.join('\n'));
   }
 
-  unban(what: string): string {
+  async unban(what: string): Promise<string> {
     if (what === '') throw new CommandError('who is to be let in again? bans lists them');
-    if (!this.#gate.bans.remove(unquoted(what))) throw new CommandError(`${what} is not banned: bans lists them`);
-    return `${what} may come in again`;
+    const removed = this.#gate.bans.remove(unquoted(what));
+    if (!removed) throw new CommandError(`${what} is not banned: bans lists them`);
+    return this.#kept([removed], `${what} may come in again`);
   }
 
+  /** The newest first. */
   bans(): string[] {
-    const all = this.#gate.bans.list().map((ban) => `${ban.shown} (${ban.kind}) ${banEnds(ban)}`);
-    return all.length > 0 ? all : ['nobody is banned'];
+    const all = this.#gate.bans.list().sort((a, b) => b.at - a.at);
+    return all.length > 0 ? all.map((ban) => `${ban.shown} (${ban.kind}) ${banEnds(ban)}`) : ['nobody is banned'];
+  }
+
+  /** As `unban` takes them. */
+  banned(): string[] {
+    return this.#gate.bans.list().map(({ shown }) => shown);
+  }
+
+  /** It is done whatever the store says, and done again when the store has recovered. */
+  async #kept(those: readonly BanId[], done: string): Promise<string> {
+    try {
+      await this.#gate.bans.kept(those);
+      return done;
+    } catch (error) {
+      throw new CommandError(`${done}\nin force, but only until a restart: ${(error as Error).message}`);
+    }
   }
 
   /** With what is in use. */
@@ -90,10 +106,15 @@ export class Warden {
   /** And where its wearer comes from, unless that is trusted: others there are not to be locked out. */
   #banName(name: string, minutes: number | undefined): StoredBan[] {
     const presence = this.#house.presence(name);
-    const own = this.#gate.bans.add(name, minutes);
     const ips = new Set((presence?.sources ?? []).map(({ remote }) => remote.ip));
     const those = [...ips].filter((ip) => !this.#gate.isTrusted(ip));
-    return [own, ...those.map((ip) => this.#gate.bans.add(ip, minutes))];
+    const { name: shown = name, nick = name } = presence?.member.person ?? {};
+    if (shown !== nick && those.length === 0) {
+      throw new CommandError(
+        `${shown} calls itself ${nick}, and would be back as another: ban ${nick}, or its address`,
+      );
+    }
+    return [name, ...those].map((what) => this.#gate.bans.add(what, minutes));
   }
 
   #expelAll(bans: readonly StoredBan[], name: string | undefined, reason: string, operator: Member): number {
@@ -106,15 +127,16 @@ export class Warden {
     const people = [...this.#house.present()].filter(
       (one) => one === named || one.sources.some(({ remote }) => isThere(remote.ip)),
     );
-    for (const presence of people) this.#expel(presence, reason, operator);
-    return people.length + this.#expelFrom(isThere, reason);
+    const out = people.filter((presence) => this.#expel(presence, reason, operator));
+    return out.length + this.#house.expelBanned(reason) + this.#expelFrom(isThere, reason);
   }
 
-  /** Who has no connection is told as if something had been said to it alone. */
-  #expel(presence: Presence, reason: string, operator: Member): void {
-    const isDatagram = presence.sources.some((source) => source.isDatagram);
-    if (isDatagram) this.#house.whisper(operator, presence.member.person, reason);
-    this.#house.expel(presence, reason);
+  /** Who has no connection, and no dialect that tells it, hears it as if something had been said to it alone. */
+  #expel(presence: Presence, reason: string, operator: Member): boolean {
+    const { member, sources } = presence;
+    const isDatagram = sources.some((source) => source.isDatagram);
+    if (isDatagram && !member.tongue.expel) this.#house.whisper(operator, member.person, reason);
+    return this.#house.expel(presence, reason);
   }
 
   #presence(asked: string): Presence {
@@ -124,19 +146,6 @@ export class Warden {
     if (!found) throw new CommandError(`nobody called ${name} is here`);
     return found;
   }
-}
-
-/** A name may have blanks, and end in a number where it stands in quotes. */
-function readBan(rest: string): { what: string; minutes: number | undefined } {
-  const [, quoted, plain = '', digits] = /^(?:"([^"]*)"|(.*?))(?:\s+(\d+))?$/s.exec(rest.trim()) ?? [];
-  const what = (quoted ?? plain).trim();
-  if (what === '')
-    throw new CommandError('who is to be banned? a name, an address or a network; then minutes, if not for good');
-  const minutes = digits === undefined ? undefined : Number(digits);
-  if (minutes !== undefined && !(minutes >= 1 && minutes <= MAX_MINUTES)) {
-    throw new CommandError(`a ban is for 1 to ${MAX_MINUTES} minutes, or for good`);
-  }
-  return { what, minutes };
 }
 
 function unquoted(name: string): string {

@@ -2,16 +2,18 @@
 // not known here. The operator is in the house as `server`: what is said to all is a post in every room where somebody
 // is, what is said to one is a whisper, so members of every dialect hear it in their own form.
 
-import { CommandError, Warden, type WardenOptions } from './console-warden.ts';
+import { CommandError } from './console-error.ts';
+import { Warden, type WardenOptions } from './console-warden.ts';
 import { HouseError } from './errors.ts';
 import type { Person } from './events.ts';
-import type { Log } from './log.ts';
+import { type Log, logBug } from './log.ts';
 import { nameKey } from './names.ts';
 import { printable } from './printable.ts';
 import { Member, type Room, type Tongue } from './room.ts';
 import type { House } from './rooms.ts';
 
-const MAX_LISTED = 200;
+/** Of a list; more would scroll out of sight. */
+const SCREEN_LINES = 200;
 const LOGGED_CHARS = 200;
 
 export interface ConsoleOptions extends WardenOptions {
@@ -29,32 +31,66 @@ export interface Answer {
   readonly hasFailed: boolean;
 }
 
+/** What is to be shown: a text, or a list that may have an end. */
+type Shown = string | readonly string[] | Promise<string>;
+
 interface Command {
   /** With what stands behind the word. */
   readonly usage: string;
   readonly about: string;
-  /** What is to be shown. */
-  run(console: Console, rest: string): string;
+  /** Nothing stands behind the word; who puts something there may mean this. */
+  readonly alone?: string;
+  run(console: Console, rest: string): Shown;
 }
 
 /** A new command is a row here. */
 const COMMANDS: Readonly<Record<string, Command>> = {
-  peers: { usage: 'peers', about: 'who is in which room', run: (on) => on.peers() },
-  who: { usage: 'who [NAME]', about: 'everybody, with where from', run: (on, rest) => listed(on.warden.who(rest)) },
-  rooms: { usage: 'rooms', about: 'the rooms, those with people first', run: (on) => on.rooms() },
+  peers: {
+    usage: 'peers',
+    about: 'who is in which room',
+    alone: 'who NAME tells where one is',
+    run: (on) => on.peers(),
+  },
+  who: { usage: 'who [NAME]', about: 'everybody, with where from', run: (on, rest) => on.warden.who(rest) },
+  rooms: {
+    usage: 'rooms',
+    about: 'the rooms, those with people first',
+    alone: 'peers tells who is in which',
+    run: (on) => on.rooms(),
+  },
   say: { usage: 'say TEXT', about: 'to everybody in every room', run: (on, rest) => on.sayToAll(rest) },
   kick: { usage: 'kick NAME', about: 'out with that one', run: (on, rest) => on.warden.kick(rest, on.operator) },
   ban: {
-    usage: 'ban NAME|ADDRESS [MINUTES]',
-    about: 'not to come in; NETWORK/BITS too',
+    usage: 'ban NAME|ADDRESS [TIME]',
+    about: 'not to come in; NETWORK/BITS too; 10m, 1h, 2d',
     run: (on, rest) => on.warden.ban(rest, on.operator),
   },
   unban: { usage: 'unban NAME|ADDRESS', about: 'may come in again', run: (on, rest) => on.warden.unban(rest) },
-  bans: { usage: 'bans', about: 'who is banned', run: (on) => listed(on.warden.bans()) },
-  limits: { usage: 'limits', about: 'the limits, and what is in use', run: (on) => listed(on.warden.limits()) },
-  reload: { usage: 'reload', about: 'read limits and certificates again', run: (on) => on.reload() },
-  help: { usage: 'help', about: 'this text', run: () => help() },
-  exit: { usage: 'exit, quit, kill', about: 'tell everybody and end the server', run: (on) => on.end() },
+  bans: {
+    usage: 'bans',
+    about: 'who is banned, the newest first',
+    alone: 'ban NAME bans one, unban NAME lets one in again',
+    run: (on) => on.warden.bans(),
+  },
+  limits: {
+    usage: 'limits',
+    about: 'the limits, and what is in use',
+    alone: 'it shows all of them; reload reads them again',
+    run: (on) => on.warden.limits(),
+  },
+  reload: {
+    usage: 'reload',
+    about: 'read limits and certificates again',
+    alone: 'it reads all that can be read again',
+    run: (on) => on.reload(),
+  },
+  help: { usage: 'help', about: 'this text', alone: 'it lists all commands', run: () => help() },
+  exit: {
+    usage: 'exit, quit, kill',
+    about: 'tell everybody and end the server',
+    alone: 'it ends the server; kick NAME puts one out',
+    run: (on) => on.end(),
+  },
 };
 const OTHER_WORDS: Readonly<Record<string, string>> = { quit: 'exit', kill: 'exit', '?': 'help' };
 
@@ -87,26 +123,28 @@ export class Console {
     this.operator.isWarden = true;
   }
 
-  /** What a typed line is answered; '' for nothing. */
-  line(typed: string): string {
-    return this.answer(typed, 'console').text;
+  /** What a line typed on a screen is answered; '' for nothing. */
+  async line(typed: string): Promise<string> {
+    return (await this.answer(typed, 'console', SCREEN_LINES)).text;
   }
 
-  /** All that is asked is logged. `by`: where it was typed. */
-  answer(typed: string, by: string): Answer {
+  /** Never rejects. What is asked is done at once, and logged once it is known what came of it. `by`: where it was typed. */
+  async answer(typed: string, by: string, mostLines = Number.POSITIVE_INFINITY): Promise<Answer> {
     const text = typed.trim();
     if (text === '') return { text: '', hasFailed: false };
-    const answer = this.#answer(text);
+    const answer = await this.#answer(text, mostLines);
     this.#options.log('info', 'operator', { by, command: logged(text), failed: answer.hasFailed });
     return { ...answer, text: printable(answer.text) };
   }
 
-  #answer(text: string): Answer {
+  async #answer(text: string, mostLines: number): Promise<Answer> {
     try {
-      return { text: text.startsWith('@') ? this.#say(text) : this.#command(text), hasFailed: false };
+      const shown = await (text.startsWith('@') ? this.#say(text) : this.#command(text));
+      return { text: typeof shown === 'string' ? shown : listed(shown, mostLines), hasFailed: false };
     } catch (error) {
-      if (!(error instanceof HouseError || error instanceof CommandError)) throw error;
-      return { text: error.message, hasFailed: true };
+      const isExpected = error instanceof HouseError || error instanceof CommandError;
+      if (!isExpected) logBug(this.#options.log, error);
+      return { text: isExpected ? error.message : 'that went wrong: the log says how', hasFailed: true };
     }
   }
 
@@ -121,24 +159,26 @@ export class Console {
       const names = ['all', 'server', ...[...this.#people().keys()].map(({ name }) => name)];
       return names.map((name) => `@${name}|`).filter((one) => one.toLowerCase().startsWith(line.toLowerCase()));
     }
-    const [, before = '', begun] = /^((?:kick|ban|unban|who)\s+)(.*)$/s.exec(line) ?? [];
-    if (begun !== undefined)
-      return this.warden.names().flatMap((name) => (startsLike(name, begun) ? before + name : []));
+    const [, before = '', word, begun] = /^((kick|ban|unban|who)\s+)(.*)$/s.exec(line) ?? [];
+    if (begun !== undefined) {
+      const names = word === 'unban' ? this.warden.banned() : this.warden.names();
+      return names.flatMap((name) => (startsLike(name, begun) ? before + name : []));
+    }
     return [...Object.keys(COMMANDS), ...Object.keys(OTHER_WORDS)].filter((word) => word.startsWith(line)).sort();
   }
 
   // --- commands ------------------------------------------------------------------------------------------
 
-  peers(): string {
+  peers(): readonly string[] {
     const lines = [...this.#people()].map(
       ([{ name, dialect }, rooms]) => `${name} (${dialect}) in ${rooms.map((room) => room.name).join(', ')}`,
     );
-    return lines.length > 0 ? listed(lines) : 'nobody is in a room';
+    return lines.length > 0 ? lines : ['nobody is in a room'];
   }
 
-  rooms(): string {
+  rooms(): readonly string[] {
     const all = [...this.#house.rooms.values()].sort((a, b) => b.people.size - a.people.size);
-    return all.length > 0 ? listed(all.map(roomLine)) : 'there are no rooms';
+    return all.length > 0 ? all.map(roomLine) : ['there are no rooms'];
   }
 
   end(): string {
@@ -154,12 +194,15 @@ export class Console {
     }
   }
 
-  #command(text: string): string {
+  #command(text: string): Shown {
     const [, typed = '', rest = ''] = /^(\S+)\s*(.*)$/s.exec(text) ?? [];
     const word = typed.toLowerCase();
     const name = Object.hasOwn(OTHER_WORDS, word) ? OTHER_WORDS[word] : word;
     const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (!command) throw new CommandError(`there is no command ${typed}: type help`);
+    if (command.alone !== undefined && rest.trim() !== '') {
+      throw new CommandError(`${word} is said alone: ${command.alone}`);
+    }
     return command.run(this, rest.trim());
   }
 
@@ -249,7 +292,7 @@ function roomLine({ name, people, isPrivate }: Room): string {
   return `${name}: ${count}${isPrivate ? ', with a password' : ''}`;
 }
 
-function listed(lines: readonly string[]): string {
-  const rest = lines.length - MAX_LISTED;
-  return [...lines.slice(0, MAX_LISTED), ...(rest > 0 ? [`… and ${rest} more`] : [])].join('\n');
+function listed(lines: readonly string[], most: number): string {
+  const rest = lines.length - most;
+  return rest > 0 ? [...lines.slice(0, most), `… and ${rest} more`].join('\n') : lines.join('\n');
 }

@@ -28,6 +28,8 @@ const STATUS_CHECK = encodeDatagram({ kind: 'status_check' });
 const ECHO_MS = 150;
 const MAX_ANSWERS = 32;
 const MAX_QUESTIONS = 512;
+/** A table that must wait is tried again then. */
+const CROWDED_MS = 500;
 
 /** Something that is repeated until it is settled. */
 export interface Question {
@@ -45,6 +47,9 @@ export interface PeerOptions {
   repeated?(): void;
   /** The table as it is now. */
   table(): Uint8Array;
+  /** For how long the next one waits after one like that; whether it has to wait for other reasons. */
+  tableRestMs?(table: Uint8Array): number;
+  mustWait?(table: Uint8Array): boolean;
   /** That it is registered, with the table; or with its own row alone. */
   confirmation(isShort: boolean): Uint8Array;
   /** It has answered something for the first time. */
@@ -85,6 +90,8 @@ export class DatagramPeer implements Sleeper {
   /** What nothing depends on. */
   readonly #remarks: Uint8Array[] = [];
   #tableAt = NEVER;
+  /** Not before that, unless it is asked for. */
+  #restsUntil = 0;
   readonly #lanes = { ack: new Lane(), alive: new Lane() };
   /** Who it is has left; it may still acknowledge what it got last. */
   #isClosing = false;
@@ -161,6 +168,11 @@ export class DatagramPeer implements Sleeper {
   wantsTable(at: number): void {
     this.#tableAt = Math.min(this.#tableAt, at);
     this.#options.changed(this);
+  }
+
+  /** Something in the table has changed, then or soon after. */
+  tableChanged(at: number): void {
+    this.wantsTable(Math.max(at, this.#restsUntil));
   }
 
   ask(question: Question): void {
@@ -275,7 +287,7 @@ export class DatagramPeer implements Sleeper {
   /** Where there is no room for the table it follows when there is. */
   #confirmation(now: number): Uint8Array {
     const whole = this.#options.confirmation(false);
-    if (this.#roomAt(whole) <= now) return whole;
+    if (this.#roomAt(whole) <= now) return this.#rested(whole, now);
     this.#tableAt = Math.min(this.#tableAt, now);
     return this.#options.confirmation(true);
   }
@@ -284,8 +296,17 @@ export class DatagramPeer implements Sleeper {
     if (now < this.#tableAt || now < this.#heldUntil) return undefined;
     const bytes = this.#options.table();
     if (!this.#mayGet(bytes, now)) return this.#ask(this.#lanes.alive, now);
+    if (this.#options.mustWait?.(bytes)) {
+      this.#tableAt = now + CROWDED_MS;
+      return undefined;
+    }
     this.#tableAt = NEVER;
-    return bytes;
+    return this.#rested(bytes, now);
+  }
+
+  #rested(table: Uint8Array, now: number): Uint8Array {
+    this.#restsUntil = now + (this.#options.tableRestMs?.(table) ?? 0);
+    return table;
   }
 
   #askAck(now: number): Uint8Array | undefined {

@@ -2,7 +2,7 @@
 // its name has registered from; what can't be understood or believed is not answered, for whoever is named as its
 // sender may have sent nothing.
 
-import type { Datagram } from './datagram.ts';
+import { type Datagram, notOnline } from './datagram.ts';
 import type { Client } from './datagram-client.ts';
 import { Copies, type Copy } from './datagram-copies.ts';
 import { HouseError } from './errors.ts';
@@ -11,6 +11,7 @@ import type { Address, DatagramPort, DatagramSession } from './session.ts';
 import { type DatagramMessage, encodeDatagram, readDatagram } from './wire-datagram.ts';
 
 /** Classic clients send what is not answered again: copies within this time are one. */
+const NOT_KEPT: DatagramMessage = { kind: 'error', text: ' [That was said, but could not be kept.]' };
 const GROUP_COPY_MS = 500;
 const OFFLINE_COPY_MS = 5000;
 const ACK: DatagramMessage = { kind: 'ack', from: 'server' };
@@ -110,7 +111,7 @@ export class DatagramServer implements DatagramSession {
       this.#welcome(client, wasThere);
     } catch (error) {
       if (!(error instanceof HouseError)) throw error;
-      this.#datagram.turnAway(address);
+      this.#datagram.turnAway(address, error);
     } finally {
       this.#registering.delete(key);
     }
@@ -153,7 +154,7 @@ export class DatagramServer implements DatagramSession {
   #comeBack(client: Client): void {
     const refused = (error: unknown) => {
       if (!(error instanceof HouseError)) throw error;
-      client.peer.remark(encodeDatagram({ kind: 'error', text: ` [You can't be online: ${error.message}.]` }));
+      client.peer.remark(notOnline(error));
     };
     this.#run(this.#datagram.comeBack(client, true).catch(refused));
   }
@@ -173,7 +174,13 @@ export class DatagramServer implements DatagramSession {
       .say(client, text)
       .catch((error) => this.#silenced(client, error))
       .then(() => this.#answer(client, copy, ACK));
-    this.#run(answered.catch((error) => this.#forget(copy, error)));
+    this.#run(
+      answered.catch((error) => {
+        if (!(error instanceof HouseError && error.code === 'not-saved')) this.#forget(copy, error);
+        // all have heard it, and must not hear it again for want of an acknowledgement
+        this.#answer(client, copy, NOT_KEPT);
+      }),
+    );
   }
 
   /** Who may not speak is told so; without an acknowledgement it would give the server up. */

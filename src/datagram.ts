@@ -19,10 +19,12 @@ import type { Member } from './room.ts';
 import type { House } from './rooms.ts';
 import type { Address, DatagramPort, Mailboxes } from './session.ts';
 import type { Contact } from './store.ts';
-import { encodeDatagram, readDatagram, type TableRow } from './wire-datagram.ts';
+import { encodeDatagram, MAX_CLASSIC_BYTES, readDatagram, type TableRow } from './wire-datagram.ts';
 
 /** A burst of changes is one table. */
 const TABLE_MS = 50;
+/** Each change is a table for everybody: those of one IP get so much of them a second, and the last one in any case. */
+const TABLE_BYTES_A_SECOND = 512 * 1024;
 const MAX_CONTACTS = 10_000;
 const MAX_CONTACTS_EACH_IP = 250;
 /** Nobody's name goes to make room for others before that. */
@@ -31,6 +33,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 const LOCALHOST = '127.0.0.1';
 const NO_REG = encodeDatagram({ kind: 'no_reg' });
 const MAX_REFUSED = 1000;
+/** What `no_reg` says itself. */
+const NAME_TROUBLES: ReadonlySet<string> = new Set(['name-taken', 'name-registered', 'bad-name']);
 
 export interface DatagramOptions {
   readonly house: House;
@@ -56,12 +60,12 @@ export class Datagram {
   readonly #doubts: Doubts;
   readonly #allowances = new Allowances();
   /** Who is told so when a classic client listens for it. */
-  readonly #refused: Array<{ readonly at: number; readonly address: Address }> = [];
+  readonly #refused: Array<{ readonly at: number; readonly address: Address; readonly bytes: Uint8Array }> = [];
   readonly #turningAway: Sleeper = {
     tick: (now) => {
       for (let [first] = this.#refused; first && first.at <= now; [first] = this.#refused) {
         this.#refused.shift();
-        this.#port?.send(NO_REG, first.address);
+        this.#port?.send(first.bytes, first.address);
       }
     },
     deadline: () => this.#refused[0]?.at ?? NEVER,
@@ -98,6 +102,10 @@ export class Datagram {
       'datagram',
       (room, sessionOf) => new GroupAudience(room, sessionOf, this.delivery, this.strangers),
       (client, whisper) => this.delivery.whisper(client, whisper),
+      {
+        expel: (client, reason) => this.#expel(client, reason),
+        addressOf: ({ contact: { ip, port } }) => ({ ip, port }),
+      },
     );
   }
 
@@ -177,14 +185,25 @@ export class Datagram {
     if (isOther) this.tableChanged(client);
   }
 
-  /** Its name is refused; whoever is online there would take that for an answer of its own. */
-  turnAway({ ip, port }: Address): void {
+  /** Its name is refused, or it is for `why`; whoever is online there would take that for an answer of its own. */
+  turnAway({ ip, port }: Address, why?: HouseError): void {
     for (const { contact, member } of this.#byIp.get(ip) ?? []) if (contact.port === port && member) return;
-    const allowance = this.#allowances.of({ ip, port }, this.options.now());
-    if (this.#refused.length >= MAX_REFUSED || allowance.roomAt(NO_REG) > 0) return;
-    allowance.spend(NO_REG, this.options.now());
-    this.#refused.push({ at: this.options.now() + CLASSIC.answerMs, address: { ip, port } });
+    const now = this.options.now();
+    const allowance = this.#allowances.of({ ip, port }, now);
+    const told = why && !NAME_TROUBLES.has(why.code) ? [notOnline(why), NO_REG] : [NO_REG];
+    for (const [nth, bytes] of told.entries()) {
+      if (this.#refused.length >= MAX_REFUSED || allowance.roomAt(bytes) > 0) break;
+      allowance.spend(bytes, now);
+      this.#refused.push({ at: now + CLASSIC.answerMs + nth * CLASSIC.gapMs, address: { ip, port }, bytes });
+    }
+    this.#refused.sort((a, b) => a.at - b.at);
     this.alarms.update(this.#turningAway);
+  }
+
+  /** Told so, and offline. */
+  #expel(client: Client, reason: string): void {
+    client.peer.remark(encodeDatagram({ kind: 'error', text: ` [You are out: ${reason}.]` }));
+    this.goOffline(client, reason);
   }
 
   /** It is there again: it gets the table, then what it missed; nothing of that too, unless it did not ask for it. */
@@ -250,9 +269,12 @@ export class Datagram {
       transmit: (bytes: Uint8Array) => port.send(bytes, { ip: client.contact.ip, port: client.contact.port }),
       repeated: () => port.repeated?.(),
       table: () => this.table.encode(client, 'table_update'),
+      tableRestMs: ({ length }: Uint8Array) =>
+        (1000 * length * this.#onlineAt(client.contact.ip)) / TABLE_BYTES_A_SECOND,
+      mustWait: ({ length }: Uint8Array) => port.hasRoomToSpare?.(length, client.contact) === false,
       confirmation: (isShort: boolean) =>
         isShort ? encodeDatagram({ kind: 'conf_reg', table: [client.row] }) : this.table.encode(client, 'conf_reg'),
-      proven: () => this.#doubts.remove(client),
+      proven: () => this.#proven(client),
       silent: () => this.#lose(client, client.member),
       changed: (those: DatagramPeer) => this.alarms.update(those),
     };
@@ -263,6 +285,19 @@ export class Datagram {
     const those = this.#byIp.get(contact.ip) ?? new Set();
     this.#byIp.set(contact.ip, those.add(client));
     return client;
+  }
+
+  /** What it got before was cut to what anybody may get. */
+  #proven(client: Client): void {
+    this.#doubts.remove(client);
+    const { length } = this.table.encode(client, 'table_update');
+    if (client.member && length > MAX_CLASSIC_BYTES) client.peer.tableChanged(this.options.now());
+  }
+
+  #onlineAt(ip: string): number {
+    let count = 0;
+    for (const { member } of this.#byIp.get(ip) ?? []) if (member) count++;
+    return count;
   }
 
   #forget(client: Client): void {
@@ -287,7 +322,7 @@ export class Datagram {
   tableChanged(except?: Client): void {
     const at = this.options.now() + TABLE_MS;
     this.table.changed();
-    for (const client of this.table) if (client.member && client !== except) client.peer.wantsTable(at);
+    for (const client of this.table) if (client.member && client !== except) client.peer.tableChanged(at);
     this.options.onTable?.(this.table.rows(LOCALHOST));
   }
 
@@ -334,4 +369,9 @@ export class Datagram {
     if (!this.options.house.whisper(client.member, to, message.text)) return;
     client.peer.answer(encodeDatagram({ kind: 'ack', from: to.name }), now);
   }
+}
+
+/** Why somebody can't come in. */
+export function notOnline({ message }: HouseError): Uint8Array {
+  return encodeDatagram({ kind: 'error', text: ` [You can't be online: ${message}.]` });
 }

@@ -3,6 +3,7 @@
 import type dgram from 'node:dgram';
 import { setTimeout } from 'node:timers';
 import { localIpFor, peerIp } from './addresses.ts';
+import type { Refusal } from './gate.ts';
 import { type Log, logBug } from './log.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 import type { Address, DatagramPort, Ignored, Mailboxes } from './session.ts';
@@ -10,6 +11,13 @@ import { asSent, openUdp } from './udp-socket.ts';
 
 /** What would make more than this wait is thrown away: any datagram may be lost. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+
+/** How much may go to an address: it may be somebody else's, at whom this is aimed. */
+export interface DatagramGuard {
+  mayAnswer(to: Address, bytes: number): boolean;
+  /** The same for what can wait. */
+  hasRoomToSpare(to: Address, bytes: number): boolean;
+}
 
 export class DatagramSocket implements DatagramPort {
   readonly number: number;
@@ -23,7 +31,7 @@ export class DatagramSocket implements DatagramPort {
   #waitingBytes = 0;
   #closed = false;
   #onWake: () => void = () => {};
-  #mayAnswer: (to: Address, bytes: number) => boolean = () => true;
+  #guard: DatagramGuard = { mayAnswer: () => true, hasRoomToSpare: () => true };
 
   private constructor(
     socket: dgram.Socket,
@@ -62,9 +70,12 @@ export class DatagramSocket implements DatagramPort {
     this.#onWake = wake;
   }
 
-  /** Whether so much may go to an address: it may be somebody else's, at whom this is aimed. */
-  guard(mayAnswer: (to: Address, bytes: number) => boolean): void {
-    this.#mayAnswer = mayAnswer;
+  guard(guard: DatagramGuard): void {
+    this.#guard = guard;
+  }
+
+  hasRoomToSpare(length: number, to: Address): boolean {
+    return this.#guard.hasRoomToSpare(to, length);
   }
 
   wake(): void {
@@ -78,7 +89,7 @@ export class DatagramSocket implements DatagramPort {
 
   send(bytes: Uint8Array, to: Address): void {
     if (this.#closed || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES) return;
-    if (!this.#mayAnswer(to, bytes.length)) return this.refused('answer', to);
+    if (!this.#guard.mayAnswer(to, bytes.length)) return this.refused('answers', to);
     this.#waitingBytes += bytes.length;
     this.#socket.send(bytes, to.port, asSent(to.ip, this.#isV6), () => {
       // an error is a lost datagram
@@ -93,8 +104,8 @@ export class DatagramSocket implements DatagramPort {
   }
 
   /** By the limits. */
-  refused(why: string, from: Address): void {
-    this.#metrics.reject('datagram-limit');
+  refused(why: Refusal, from: Address): void {
+    this.#metrics.reject(why);
     this.#log('info', 'datagram refused', { why, from: from.ip });
   }
 

@@ -2,14 +2,14 @@
 // the command line, or those that come on standard input.
 
 import { readdirSync } from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { AdminLink } from './admin-link.ts';
 import { isAlive } from './admin-socket.ts';
 import type { CommandLine, Given } from './arguments.ts';
 import type { Exit } from './player.ts';
 import { stateDirectory } from './state-directory.ts';
-import { type AdminAnswer, AnswerDecoder, encodeCommand } from './wire-admin.ts';
+import type { AdminAnswer } from './wire-admin.ts';
 
 export const ADMIN_LINE: CommandLine = {
   name: 'parley-client',
@@ -31,12 +31,16 @@ export const ADMIN_LINE: CommandLine = {
   ],
   examples: [
     'parley-client admin who',
-    'parley-client admin ban 198.51.100.7 60',
+    'parley-client admin ban 198.51.100.7 1h',
     'parley-client admin --socket house.sock say the server ends in five minutes',
   ],
 };
 
 export function openAdmin(given: Given, _userName: string, exit: Exit): void {
+  // the program ends with it; that nobody reads on (`… | head`) is not worth a word
+  process.stdout.prependListener('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') process.stderr.write(`parley-client: standard output: ${message}\n`);
+  });
   const command = commandOf(given.words);
   runAdmin(given.one('socket'), command)
     .then((hasFailed) => exit(hasFailed ? 1 : 0))
@@ -55,10 +59,10 @@ function commandOf(words: readonly string[]): string | undefined {
 async function runAdmin(asked: string | undefined, command: string | undefined): Promise<boolean> {
   const link = await AdminLink.open(asked ?? (await findSocket()));
   try {
-    if (command !== undefined) return show(await link.ask(command));
+    if (command !== undefined) return await show(await link.ask(command));
     let hasFailed = false;
     for await (const line of createInterface({ input: process.stdin })) {
-      if (line.trim() !== '' && show(await link.ask(line))) hasFailed = true;
+      if (line.trim() !== '' && (await show(await link.ask(line)))) hasFailed = true;
     }
     return hasFailed;
   } finally {
@@ -66,11 +70,20 @@ async function runAdmin(asked: string | undefined, command: string | undefined):
   }
 }
 
-function show({ text, hasFailed }: AdminAnswer): boolean {
+/** True when it was not done. Never settles when it can't be shown: then the program ends. */
+async function show({ text, hasFailed }: AdminAnswer): Promise<boolean> {
   const lines = text === '' ? '' : `${text}\n`;
   if (hasFailed) process.stderr.write(`parley-client: ${lines || 'that was not done\n'}`);
-  else process.stdout.write(lines);
+  else await print(lines);
   return hasFailed;
+}
+
+function print(text: string): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(text, (error) => {
+      if (!error) resolve();
+    });
+  });
 }
 
 /** Of the one server that runs. */
@@ -94,70 +107,4 @@ function socketsIn(directory: string): string[] {
   } catch {
     return [];
   }
-}
-
-/** A connection on which one command is answered after the other. */
-class AdminLink {
-  readonly #socket: net.Socket;
-  readonly #decoder = new AnswerDecoder();
-  #waiting: { resolve(answer: AdminAnswer): void; reject(error: Error): void } | undefined;
-
-  private constructor(socket: net.Socket) {
-    this.#socket = socket;
-    socket.setEncoding('utf8');
-    socket.on('data', (text: string) => this.#read(text));
-    socket.on('error', (error) => this.#fail(error.message));
-    socket.on('close', () => this.#fail('the server has closed the connection'));
-  }
-
-  static open(file: string): Promise<AdminLink> {
-    return new Promise((resolve, reject) => {
-      const socket = net.connect(file);
-      socket.once('error', (error: NodeJS.ErrnoException) => reject(new Error(explain(file, error))));
-      socket.once('connect', () => {
-        socket.removeAllListeners('error');
-        resolve(new AdminLink(socket));
-      });
-    });
-  }
-
-  ask(command: string): Promise<AdminAnswer> {
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      if (this.#socket.writable) this.#socket.write(encodeCommand(command));
-      else this.#fail('the server has closed the connection');
-    });
-  }
-
-  end(): void {
-    this.#waiting = undefined;
-    this.#socket.destroy();
-  }
-
-  #read(text: string): void {
-    try {
-      this.#decoder.push(text);
-      const answer = this.#decoder.next();
-      if (answer) this.#settle()?.resolve(answer);
-    } catch (error) {
-      this.#fail((error as Error).message);
-    }
-  }
-
-  #fail(reason: string): void {
-    this.#settle()?.reject(new Error(reason));
-  }
-
-  #settle() {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    return waiting;
-  }
-}
-
-function explain(file: string, { code, message }: NodeJS.ErrnoException): string {
-  if (code === 'ENOENT') return `there is no ${file}: does the server run, and with --admin?`;
-  if (code === 'ECONNREFUSED') return `nobody listens on ${file}: the server does not run`;
-  if (code === 'EACCES') return `${file} is another user's`;
-  return `${file}: ${message}`;
 }

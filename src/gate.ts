@@ -10,6 +10,8 @@ import { networkOf } from './session.ts';
 const MAX_NETWORKS = 20_000;
 const MAX_PEERS = 20_000;
 const MAX_KNOWN = 10_000;
+/** What a network owes at most. */
+const MAX_DEBT_MS = 1000;
 /** An answer may be so many times as long as what was asked. */
 const ANSWER_FACTOR = 3;
 
@@ -33,9 +35,22 @@ class Network {
 class Own {
   readonly messages = new Bucket();
   readonly bytes = new Bucket();
+  /** Its part in what its network sends. */
+  readonly sharedMessages = new Bucket();
+  readonly sharedBytes = new Bucket();
   readonly logins = new Bucket();
   readonly joins = new Bucket();
 }
+
+/** Why somebody can't come in, or is not answered: banned, or the name of a limit. */
+export type Refusal =
+  | 'banned'
+  | 'connections'
+  | 'connections-each'
+  | 'arrivals-each'
+  | 'messages-each'
+  | 'bytes-each'
+  | 'answers';
 
 export class Gate {
   readonly bans: Bans;
@@ -86,14 +101,14 @@ export class Gate {
   // --- connections -----------------------------------------------------------------------------------------
 
   /** Why that one can't come in; undefined where it can. */
-  refuses(ip: string, now: number): string | undefined {
+  refuses(ip: string, now: number): Refusal | undefined {
     if (this.bans.ofAddress(ip)) return 'banned';
     if (this.isTrusted(ip)) return undefined;
     const { connections, connectionsEach, arrivals } = this.#limits;
     const network = this.#network(ip);
-    if (network.arrivals.take(arrivals, 1, now) > 0) return 'too many new connections of one network';
-    if (network.connections >= connectionsEach) return 'too many connections of one network';
-    return this.#connections >= connections ? 'too many connections' : undefined;
+    if (network.arrivals.take(arrivals, 1, now) > 0) return 'arrivals-each';
+    if (network.connections >= connectionsEach) return 'connections-each';
+    return this.#connections >= connections ? 'connections' : undefined;
   }
 
   /** It is there until `leave`. */
@@ -116,15 +131,15 @@ export class Gate {
   // --- datagrams -------------------------------------------------------------------------------------------
 
   /** Why a datagram is not read; undefined where it is. */
-  refusesDatagram(ip: string, port: number, bytes: number, now: number): string | undefined {
+  refusesDatagram(ip: string, port: number, bytes: number, now: number): Refusal | undefined {
     if (this.bans.ofAddress(ip)) return 'banned';
     if (this.isTrusted(ip)) return undefined;
-    const { messagesEach, bytesEach, answers, answersEach } = this.#limits;
+    const { messagesEach, bytesEach } = this.#limits;
     const network = this.#network(ip);
-    if (network.messages.take(messagesEach, 1, now) > 0) return 'too fast';
-    if (network.bytes.take(bytesEach, bytes, now) > 0) return 'too fast';
-    network.answers.refund(answersEach, ANSWER_FACTOR * bytes);
-    this.#peer(ip, port).refund(answers, ANSWER_FACTOR * bytes);
+    if (network.messages.take(messagesEach, 1, now) > 0) return 'messages-each';
+    if (network.bytes.take(bytesEach, bytes, now) > 0) return 'bytes-each';
+    network.answers.refund(ANSWER_FACTOR * bytes);
+    this.#peer(ip, port).refund(ANSWER_FACTOR * bytes);
     return undefined;
   }
 
@@ -135,8 +150,21 @@ export class Gate {
     const peer = this.#peer(ip, port);
     if (peer.take(answers, bytes, now) > 0) return false;
     if (this.#network(ip).answers.take(answersEach, bytes, now) === 0) return true;
-    peer.refund(answers, bytes);
+    peer.refund(bytes);
     return false;
+  }
+
+  /** Whether so much that can wait may go there too: half of what may go at once is kept for what can't. */
+  hasRoomToSpare(ip: string, port: number, bytes: number, now: number): boolean {
+    if (this.isTrusted(ip)) return true;
+    const { answers, answersEach } = this.#limits;
+    const has = (bucket: Bucket, rate: Rate) => {
+      const amount = bytes + rate.burst / 2;
+      if (bucket.take(rate, amount, now) > 0) return false;
+      bucket.refund(amount);
+      return true;
+    };
+    return has(this.#peer(ip, port), answers) && has(this.#network(ip).answers, answersEach);
   }
 
   /** Somebody who came by UDP. */
@@ -198,24 +226,58 @@ export class Visit {
 
   /** It has sent so much: for how many milliseconds nothing more should be read of it. */
   read(messages: number, bytes: number, now: number): number {
-    const { limits } = this.#gate;
     if (!this.#own) return 0;
     // a pause that was long enough is one, whatever comes at once behind it
-    if (this.#own.messages.isFull(now) && this.#own.bytes.isFull(now)) this.#fastSince = undefined;
-    const own = Math.max(
-      this.#own.messages.spend(limits.messages, messages, now),
-      this.#own.bytes.spend(limits.bytes, bytes, now),
-    );
-    const ofAll = Math.max(
-      this.#network.messages.spend(limits.messagesEach, messages, now),
-      this.#network.bytes.spend(limits.bytesEach, bytes, now),
-    );
-    if (own === 0) this.#fastSince = undefined;
+    if (this.#fastSince !== undefined && this.#isCalm(now)) this.#fastSince = undefined;
+    const wait = this.#spend(this.#own, messages, bytes, now);
+    if (wait === 0) this.#fastSince = undefined;
     else this.#fastSince ??= now;
-    return Math.max(own, ofAll);
+    return wait;
   }
 
-  /** It was slowed for so long that it should go. What others behind its address do is not its fault. */
+  /** For how many milliseconds nothing should be read of it as things are. */
+  waits(now: number): number {
+    return this.#own ? this.#spend(this.#own, 0, 0, now) : 0;
+  }
+
+  #spend(own: Own, messages: number, bytes: number, now: number): number {
+    const { limits } = this.#gate;
+    return Math.max(
+      own.messages.spend(limits.messages, messages, now),
+      own.bytes.spend(limits.bytes, bytes, now),
+      this.#waitForOthers(own, messages, bytes, now),
+    );
+  }
+
+  #isCalm(now: number): boolean {
+    const { messages, bytes, messagesEach, bytesEach } = this.#gate.limits;
+    const own = this.#own as Own;
+    const { connections } = this.#network;
+    return (
+      own.messages.isFull(messages, now) &&
+      own.bytes.isFull(bytes, now) &&
+      own.sharedMessages.isFull(partOf(messagesEach, connections), now) &&
+      own.sharedBytes.isFull(partOf(bytesEach, connections), now)
+    );
+  }
+
+  /** When its network is too fast, those wait who send more than their part; others there are not slowed. */
+  #waitForOthers(own: Own, messages: number, bytes: number, now: number): number {
+    const { messagesEach, bytesEach } = this.#gate.limits;
+    const { messages: allMessages, bytes: allBytes, connections } = this.#network;
+    const isOwed =
+      Math.max(
+        allMessages.spend(messagesEach, messages, now, MAX_DEBT_MS),
+        allBytes.spend(bytesEach, bytes, now, MAX_DEBT_MS),
+      ) > 0;
+    const wait = Math.max(
+      own.sharedMessages.spend(partOf(messagesEach, connections), messages, now),
+      own.sharedBytes.spend(partOf(bytesEach, connections), bytes, now),
+    );
+    return isOwed ? wait : 0;
+  }
+
+  /** It was slowed for so long that it should go. */
   isHopeless(now: number): boolean {
     return this.#fastSince !== undefined && now - this.#fastSince >= this.#gate.limits.patienceMs;
   }
@@ -247,7 +309,12 @@ export class Visit {
     const wait = own.take(rate, 1, now);
     if (wait > 0) return wait;
     const waitOfAll = ofAll.take(rateOfAll, 1, now);
-    if (waitOfAll > 0) own.refund(rate, 1);
+    if (waitOfAll > 0) own.refund(1);
     return waitOfAll;
   }
+}
+
+function partOf({ burst, perSecond }: Rate, connections: number): Rate {
+  const parts = Math.max(1, connections);
+  return { burst: burst / parts, perSecond: perSecond / parts };
 }

@@ -24,7 +24,7 @@ export interface HouseOptions {
 }
 
 /** What is known of somebody who comes in. */
-export interface Origin {
+export interface Newcomer {
   /** The name of the account that they are logged in to; for `owner` 'account' it is the name unless it is said. */
   readonly account?: string | undefined;
   readonly host?: string | undefined;

@@ -6,7 +6,9 @@ import type { Socket } from 'node:net';
 import { clearInterval, setInterval } from 'node:timers';
 import { HouseError } from './errors.ts';
 import type { FileOwner, Files } from './files.ts';
+import type { Visit } from './gate.ts';
 import { pathParts } from './http-files.ts';
+import { HttpSocket } from './http-socket.ts';
 import type { HttpUploads } from './http-uploads.ts';
 import { type Log, logBug } from './log.ts';
 import { OperatorPages } from './operator-pages.ts';
@@ -53,13 +55,10 @@ export class Http {
   }
 
   /** The socket speaks HTTP, beginning with these bytes. */
-  take(socket: Socket, first: Uint8Array | undefined): void {
+  take(socket: Socket, first: Uint8Array | undefined, visit: Visit): void {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
-    this.#open().emit('connection', socket);
-    // at once, not by unshift(): the parser reads on from the handle itself, and under Deno that can come first
-    if (first) socket.emit('data', first);
-    socket.resume();
+    this.#open().emit('connection', new HttpSocket(socket, first, visit, () => performance.now()));
   }
 
   get connections(): number {
@@ -106,6 +105,9 @@ export class Http {
   }
 
   #handle(context: RelayContext, request: IncomingMessage, response: ServerResponse, isExpecting: boolean): void {
+    const socket = request.socket as unknown as HttpSocket;
+    socket.began(request, response);
+    if (socket.isTooFast) return answerLine(response, 429, 'you ask too much, too fast: come back and go slower');
     const parts = pathParts(request.url ?? '') ?? [];
     if (parts[0] === 'upload') {
       if (this.#uploads) this.#uploads.handle(parts, request, response, isExpecting);

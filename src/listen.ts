@@ -174,7 +174,7 @@ export class Listener {
       outbox: this.#outbox,
       alarms: this.#alarms,
       dialects,
-      http: { take: (socket, first) => this.#handOver(http, socket, first) },
+      http: { take: (socket, first, visit) => this.#handOver(http, socket, first, visit) },
       log: this.#log,
       now,
       connections: this.#connections,
@@ -255,7 +255,7 @@ export class Listener {
     const ip = plainIp(socket.remoteAddress);
     const reason = this.#gate.refuses(ip, now());
     if (reason !== undefined) {
-      this.#metrics.reject('gate');
+      this.#metrics.reject(reason);
       this.#log('info', 'refused', { from: ip, reason });
       socket.destroy();
       return undefined;
@@ -275,10 +275,10 @@ export class Listener {
     return those.length + fetching.length;
   }
 
-  #handOver(http: Http, socket: net.Socket, first: Uint8Array | undefined): void {
+  #handOver(http: Http, socket: net.Socket, first: Uint8Array | undefined, visit: Visit): void {
     this.#handedOver.add(socket);
     socket.once('close', () => this.#handedOver.delete(socket));
-    http.take(socket, first);
+    http.take(socket, first, visit);
   }
 
   /** What speaks first can't wait and see: there it is clear beforehand whether TLS comes. */
@@ -304,6 +304,12 @@ export class Listener {
     const { id, visit, first, own, failed } = hello;
     const from = plainIp(socket.remoteAddress);
     const opened = (inside: net.Socket, protocol: string | undefined): void => {
+      if (this.#gate.bans.ofAddress(from)) {
+        // since the connection was taken
+        this.#metrics.reject('banned');
+        inside.on('error', () => {}).destroy();
+        return failed?.();
+      }
       const asked = protocol === PIPE_PROTOCOL ? context.dialects.pipe : undefined;
       new Connection(context, id, inside, { visit, own: own ?? asked, isEncrypted: true });
     };
@@ -348,7 +354,10 @@ export class Listener {
     };
     socket.onWake(wake);
     wake();
-    socket.guard(({ ip, port }, bytes) => this.#gate.mayAnswer(ip, port, bytes, now()));
+    socket.guard({
+      mayAnswer: ({ ip, port }, bytes) => this.#gate.mayAnswer(ip, port, bytes, now()),
+      hasRoomToSpare: ({ ip, port }, bytes) => this.#gate.hasRoomToSpare(ip, port, bytes, now()),
+    });
     socket.onDatagram((bytes, from) => {
       const refused = this.#gate.refusesDatagram(from.ip, from.port, bytes.length, now());
       if (refused !== undefined) return socket.refused(refused, from);
@@ -357,7 +366,7 @@ export class Listener {
       const session = name === 'unknown' ? undefined : sessions.get(name);
       if (!session) return socket.ignored('broken', from);
       counts.get(name as DialectName)?.add();
-      const source = new DatagramSource(this.#gate, from, name as DialectName, session);
+      const source = new DatagramSource(this.#gate, from);
       this.#serving.run(source, () => session.receive(bytes, from, now()));
       this.#alarms.update(session);
     });

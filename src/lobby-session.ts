@@ -28,6 +28,7 @@ export class LobbySession implements Session {
   readonly #port: Port;
   readonly #decoder = new LobbyRequestDecoder();
   #login: Login | undefined;
+  #logOut: () => void = () => {};
   /** A request is being answered, or its answer goes out; those behind it wait. */
   #busy = false;
   /** The next request is for the next turn of the event loop: a segment may bring thousands. */
@@ -39,7 +40,7 @@ export class LobbySession implements Session {
   constructor(lobby: Lobby, port: Port) {
     this.#lobby = lobby;
     this.#port = port;
-    if (!lobby.options.strictLobby) this.#login = lobby.carried.take(port.remote.ip, port.opened);
+    if (!lobby.options.strictLobby) this.#carryOn();
   }
 
   receive(bytes: Uint8Array): boolean {
@@ -56,6 +57,7 @@ export class LobbySession implements Session {
 
   closed(): void {
     this.#gone = true;
+    this.#logOut();
   }
 
   dropped(reason: string): void {
@@ -111,14 +113,15 @@ export class LobbySession implements Session {
   }
 
   async #handle(request: LobbyRequest): Promise<LobbyReply> {
-    const { accounts } = this.#lobby.options;
+    const { accounts, house } = this.#lobby.options;
     const { ip } = this.#port.remote;
     switch (request.kind) {
       case 'register':
+        house.admit(request.name);
         await accounts.register(request.name, request.password, ip);
         return good('user created');
       case 'login':
-        this.#login = await accounts.login(request.name, request.password, ip);
+        this.#logIn(await accounts.login(request.name, request.password, ip));
         return good('you are now logged in!');
       case 'logout':
         return this.#logout(request.name);
@@ -140,8 +143,28 @@ export class LobbySession implements Session {
     }
   }
 
+  /** Throws for one that is banned. */
+  #logIn(login: Login): void {
+    const logOut = this.#lobby.options.house.logIn(login.name);
+    this.#logOut();
+    this.#logOut = logOut;
+    this.#login = login;
+    if (this.#gone) logOut();
+  }
+
+  /** As who has just left a room, unless that one was put out of it. */
+  #carryOn(): void {
+    const login = this.#lobby.carried.take(this.#port.remote.ip, this.#port.opened);
+    try {
+      if (login) this.#logIn(login);
+    } catch (error) {
+      if (!(error instanceof HouseError)) throw error;
+    }
+  }
+
   #logout(name: string): LobbyReply {
     if (this.#login?.key !== nameKey(name.trim())) return { kind: 'error', message: 'Could not logout.' };
+    this.#logOut();
     this.#login = undefined;
     return good('you are now logged out!');
   }

@@ -4,6 +4,13 @@ import type { Owner } from './backbone.ts';
 import type { Whisper } from './events.ts';
 import type { Audience, Member, Room, Tongue } from './room.ts';
 import type { House } from './rooms.ts';
+import type { Address } from './session.ts';
+
+/** Of a dialect without connections: see `Tongue`. */
+export interface Afar<S> {
+  expel(session: S, reason: string): void;
+  addressOf(session: S): Address;
+}
 
 export class Members<S> {
   readonly #house: House;
@@ -19,12 +26,17 @@ export class Members<S> {
     dialect: string,
     audience: (room: Room, sessionOf: (member: Member) => S) => Audience,
     whisper: (session: S, whisper: Whisper) => boolean,
+    afar?: Afar<S>,
   ) {
     this.#house = house;
     this.#tongue = {
       dialect,
       audience: (room) => audience(room, (member) => this.#sessionOf(member)),
       whisper: (member, heard) => whisper(this.#sessionOf(member), heard),
+      ...(afar && {
+        expel: (member, reason) => afar.expel(this.#sessionOf(member), reason),
+        addressOf: (member) => afar.addressOf(this.#sessionOf(member)),
+      }),
     };
   }
 

@@ -2,7 +2,15 @@
 
 import { isIP, isIPv4 } from 'node:net';
 import path from 'node:path';
-import { type CommandLine, type Given, oneOf, readCommandLine, UsageError, wholeNumber } from './arguments.ts';
+import {
+  type CommandLine,
+  type Given,
+  oneOf,
+  readCommandLine,
+  UsageError,
+  unknownVariables as unknownOf,
+  wholeNumber,
+} from './arguments.ts';
 import { BUILT, DIALECTS, type DialectName } from './dialects.ts';
 import type { KillPolicy } from './lab.ts';
 import { parseLimit, trustedCidr, type Written } from './limits.ts';
@@ -159,6 +167,9 @@ const SERVER: CommandLine = {
   ],
 };
 
+/** What people set for `parley-client` on the same machine. */
+const OF_CLIENTS = ['NAME', 'ROOM', 'DIR', 'SOCKET', 'TLS_PIN'].map((name) => `PARLEY_${name}`);
+
 /** Undefined when help or the version was printed; throws UsageError. */
 export function readServerOptions(
   argv: readonly string[],
@@ -213,6 +224,11 @@ export function readServerOptions(
     backup: backupOf(backup, file),
     check: given.has('check'),
   };
+}
+
+/** A slip of the pen in one of these goes unnoticed otherwise. */
+export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  return unknownOf(SERVER, env).filter((name) => !OF_CLIENTS.includes(name));
 }
 
 /** A server on any free port is there for a while only, and keeps nothing. */

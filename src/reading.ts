@@ -3,6 +3,7 @@
 
 import type { Visit } from './gate.ts';
 
+const ASK_AGAIN_MS = 1000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class Reading {
@@ -29,7 +30,8 @@ export class Reading {
     const wait = this.#visit.read(messages, bytes, now);
     if (this.#visit.isHopeless(now)) return 'hopeless';
     if (wait === 0) return 'fine';
-    this.#slowUntil = now + wait;
+    // it is asked again before that: the limits may have been loosened, or others have gone
+    this.#slowUntil = now + Math.min(wait, ASK_AGAIN_MS);
     return 'slower';
   }
 
@@ -48,10 +50,12 @@ export class Reading {
   }
 
   /** It was slow for long enough, or silent for too long. */
-  tick(now: number): 'go on' | 'idle' | undefined {
+  tick(now: number): 'go on' | 'idle' | 'hopeless' | undefined {
     if (this.#slowUntil === 0) return now >= this.#idleAt ? 'idle' : undefined;
     if (now < this.#slowUntil) return undefined;
-    this.#slowUntil = 0;
+    const wait = this.#visit.waits(now);
+    this.#slowUntil = wait > 0 ? now + Math.min(wait, ASK_AGAIN_MS) : 0;
+    if (wait > 0) return this.#visit.isHopeless(now) ? 'hopeless' : undefined;
     this.#wasHeard(now);
     return 'go on';
   }

@@ -4,6 +4,7 @@ import type { RoomSettings } from './backbone.ts';
 import type { HouseEvent, Invited, Person, RuleChange, Signal, Titled, Whisper } from './events.ts';
 import { MAIN_ROOM, nameKey } from './names.ts';
 import { RoomRules } from './room-rules.ts';
+import type { Address } from './session.ts';
 import type { StoredRoom } from './store.ts';
 
 /** In the common room everybody may be. */
@@ -28,6 +29,10 @@ export interface Tongue {
   signal?(member: Member, signal: Signal): boolean;
   /** Tells one of them that they are asked into a room; where it can't, a whisper says so. */
   invited?(member: Member, invited: Invited): boolean;
+  /** Takes one of them out of the house, telling why; for a dialect without connections that could be closed. */
+  expel?(member: Member, reason: string): void;
+  /** Where it is; for the same. */
+  addressOf?(member: Member): Address;
 }
 
 /** Somebody who is connected to this node. */

@@ -20,7 +20,7 @@ import {
   DEFAULT_LIMITS,
   type HouseOptions,
   type Limits,
-  type Origin,
+  type Newcomer,
   type Saying,
   type Whispering,
 } from './house-options.ts';
@@ -32,7 +32,7 @@ import { checkEntry, checkInvitation, checkKick, checkOperator, checkSpeech, che
 import type { MaskMatcher } from './room-rules.ts';
 import { WornNames } from './worn-names.ts';
 
-export type { HouseOptions, Limits, Origin, Saying, Whispering } from './house-options.ts';
+export type { HouseOptions, Limits, Newcomer, Saying, Whispering } from './house-options.ts';
 export { DEFAULT_LIMITS } from './house-options.ts';
 
 export class House extends HouseRooms {
@@ -99,7 +99,7 @@ export class House extends HouseRooms {
     tongue: Tongue,
     as: 'exactly' | 'aliased',
     owner?: Owner,
-    origin: Origin = {},
+    newcomer: Newcomer = {},
   ): Promise<Member> {
     const asked = checkName(nick);
     if (this.#people.size + this.#entering >= this.limits.people) throw new HouseError('full', 'the server is full');
@@ -107,13 +107,21 @@ export class House extends HouseRooms {
     try {
       const { name, key } = await this.#names.claim(asked, as, owner);
       const id = `${this.backbone.node}.${this.#nextPerson++}`;
-      const { host, account = owner === 'account' ? name : undefined } = origin;
+      const { host, account = owner === 'account' ? name : undefined } = newcomer;
       const member = new Member(personOf({ id, name, nick: asked, dialect: tongue.dialect }, host, account), tongue);
       this.#people.add(member, key);
       return member;
     } finally {
       this.#entering--;
     }
+  }
+
+  /** Throws where somebody of that name is not welcome. */
+  admit(_name: string): void {}
+
+  /** The same for somebody who has logged in and may never enter; what is returned is to be called when that is over. */
+  logIn(_name: string): () => void {
+    return () => {};
   }
 
   /** The person leaves every room and the house. */

@@ -113,9 +113,12 @@ export class ServerMetrics {
   }
 
   /** Why the store does not keep what is said; undefined when it does. */
-  storeTrouble(reason: string | undefined, lost = 0): void {
+  storeTrouble(reason: string | undefined): void {
     this.#trouble = reason;
-    if (reason === undefined) this.#lost.add(lost);
+  }
+
+  lost(messages: number): void {
+    this.#lost.add(messages);
   }
 
   get trouble(): string | undefined {

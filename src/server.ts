@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout } from 'node:timers';
 import { Accounts } from './accounts.ts';
+import { isForeign } from './addresses.ts';
 import { AdminSocket } from './admin-socket.ts';
 import { UsageError } from './arguments.ts';
 import { LocalBackbone } from './backbone.ts';
@@ -21,7 +22,7 @@ import { readLimitsOf } from './limits-file.ts';
 import { Listener, type Listening } from './listen.ts';
 import { createLog, type Log, logBug, stackOf } from './log.ts';
 import { MulticastSocket } from './multicast.ts';
-import { readServerOptions, type ServerOptions } from './options.ts';
+import { readServerOptions, type ServerOptions, unknownVariables } from './options.ts';
 import { Passwords } from './passwords.ts';
 import { tellReady } from './readiness.ts';
 import { DEFAULT_LIMITS } from './rooms.ts';
@@ -29,6 +30,7 @@ import { ServerMetrics } from './server-metrics.ts';
 import { Serving } from './serving.ts';
 import { WorkerStore } from './store.ts';
 import { TlsServer } from './tls.ts';
+import { datesTrouble } from './tls-files.ts';
 import { openUploads, type UploadParts } from './upload-opening.ts';
 import type { AdminAnswer } from './wire-admin.ts';
 import { type TableRow, tableText } from './wire-datagram.ts';
@@ -36,6 +38,7 @@ import { type TableRow, tableText } from './wire-datagram.ts';
 /** Everything that is queued has this long to go out when the server ends. */
 const STOP_MS = 2000;
 const STORE_MS = 3000;
+const BAN_RETRY_MS = 5000;
 const TOKEN_BYTES = 16;
 const LOGGED_CHARS = 1000;
 /** Where classic clients of `pipe` look for a server. */
@@ -57,7 +60,11 @@ async function main(): Promise<void> {
 /** Its modules are loaded for this only: a server starts sooner without them. */
 async function look(options: ServerOptions): Promise<void> {
   const { check } = await import('./check.ts');
-  process.exitCode = await check(options, print);
+  // nobody reads on: `parley-server … --check | head`; a full disk hides what was found
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code !== 'EPIPE') fail(1, `standard output: ${message}`);
+  });
+  process.exitCode = await check(options, process.env, print);
 }
 
 async function copy(data: string, to: string): Promise<void> {
@@ -109,14 +116,22 @@ async function run(options: ServerOptions): Promise<void> {
   // its thread starts while the ports are bound
   const store = new WorkerStore({
     onTrouble: (reason, lost) => {
-      metrics.storeTrouble(reason, lost);
+      metrics.storeTrouble(reason);
       if (reason === undefined) log('warn', 'messages are kept again', { lost });
-      else log('error', 'messages are not kept', { reason });
+      else log('error', 'messages are not kept', { reason, lost });
     },
+    onLost: (posts) => metrics.lost(posts),
   });
+  for (const name of unknownVariables(process.env)) log('warn', 'unknown variable', { name });
   const tls = openTls(options);
+  if (tls) warnOfDates(tls, log);
   const { host, sendqBytes, requireTls } = options;
-  const bans = new Bans(store, Date.now, (error) => log('error', 'bans are not kept', { reason: String(error) }));
+  const bans = new Bans(
+    store,
+    Date.now,
+    (error) => tellOfBans(error, log),
+    (work) => setTimeout(work, BAN_RETRY_MS),
+  );
   const gate = openGate(options, bans);
   const serving = new Serving();
   const listener = new Listener({ host, sendqBytes, log, metrics, gate, serving, tls, requireTls });
@@ -133,10 +148,8 @@ async function run(options: ServerOptions): Promise<void> {
   const uploads = await keepUploads(options, { house, accounts, bans, gate, log, metrics, random: randomToken });
   const files = new Files({ random: randomToken, isOpen: options.openFiles });
   reloadAll = () => {
-    const trouble = reload(tls, log);
-    gate.limits = readLimitsOf(options);
-    log('info', 'limits read');
-    if (trouble !== undefined) throw new Error(trouble);
+    const troubles = [reload(tls, log), reloadLimits(gate, options, log)].filter((one) => one !== undefined);
+    if (troubles.length > 0) throw new Error(troubles.join('; '));
     return 'read again';
   };
   const console = new Console({
@@ -176,11 +189,7 @@ async function run(options: ServerOptions): Promise<void> {
     onBug,
   });
   const show = (text: string) => (screen ? screen.print(text) : print(text));
-  const admin = await openAdmin(options, log, async (command) => {
-    const answer = console.answer(command, 'admin socket');
-    await bans.kept();
-    return answer;
-  });
+  const admin = await openAdmin(options, log, (command) => console.answer(command, 'admin socket'));
   let stopping = false;
   stop = (reason) => {
     if (stopping) return;
@@ -192,6 +201,7 @@ async function run(options: ServerOptions): Promise<void> {
     log('info', 'stopping', { reason });
     const graceMs = closeAll(dialects);
     house.close(reason);
+    bans.retry();
     const saved = Promise.race([store.close(), pause(STORE_MS)]);
     Promise.resolve(graceMs > 0 ? pause(graceMs) : undefined)
       .then(() => listener.stop(STOP_MS, saved))
@@ -249,10 +259,32 @@ function reload(tls: TlsServer | undefined, log: Log): string | undefined {
   try {
     tls.reload();
     log('info', 'certificate read', { sha256: tls.facts.fingerprint, until: tls.facts.to.toISOString() });
+    warnOfDates(tls, log);
   } catch (error) {
     log('error', 'the old certificate stays', { reason: (error as Error).message });
     return `the old certificate stays: ${(error as Error).message}`;
   }
+}
+
+/** The same. */
+function reloadLimits(gate: Gate, options: ServerOptions, log: Log): string | undefined {
+  try {
+    gate.limits = readLimitsOf(options);
+    log('info', 'limits read');
+  } catch (error) {
+    return `the old limits stay: ${(error as Error).message}`;
+  }
+}
+
+/** Clients that look at the certificate will not come in. */
+function warnOfDates({ facts }: TlsServer, log: Log): void {
+  const reason = datesTrouble(facts, new Date());
+  if (reason !== undefined) log('warn', 'clients refuse the certificate', { reason, sha256: facts.fingerprint });
+}
+
+function tellOfBans(error: unknown, log: Log): void {
+  if (error === undefined) log('warn', 'bans are kept again');
+  else log('error', 'bans are not kept', { reason: (error as Error).message });
 }
 
 function makeDirectoryOf(data: string): void {
@@ -331,13 +363,12 @@ async function takeOver({ importUsers: file }: ServerOptions, accounts: Accounts
   }
 }
 
-function explainBind(port: number, host: string, { code, message }: NodeJS.ErrnoException): string {
+function explainBind(port: number, host: string, error: NodeJS.ErrnoException): string {
+  const { code, message } = error;
   const where = `port ${port}${host === '' ? '' : ` of ${host}`}`;
   if (code === 'EADDRINUSE') return `${where} is taken by another program`;
   if (code === 'EACCES') return `no permission to listen on ${where}`;
-  // Deno's word for it is EINVAL
-  if (code === 'EADDRNOTAVAIL' || (code === 'EINVAL' && host !== ''))
-    return `${host} is not an address of this machine`;
+  if (isForeign(host, error)) return `${host} is not an address of this machine`;
   return `can't listen on ${where}: ${message}`;
 }
 

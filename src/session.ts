@@ -55,6 +55,8 @@ export interface DatagramPort {
   /** Our address as seen from there. */
   localIp(remoteIp: string): string;
   send(bytes: Uint8Array, to: Address): void;
+  /** Whether so much that can wait may go there now: what can't wait needs some room too. */
+  hasRoomToSpare?(length: number, to: Address): boolean;
   /** The deadline of its session may have changed. */
   wake(): void;
   /** One was not answered: counted, and in the log. */

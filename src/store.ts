@@ -32,8 +32,12 @@ export type { Contact, Mail, NewMail } from './mail-tables.ts';
 export type { Found, Store } from './store-contract.ts';
 
 export interface StoreOptions {
-  /** Told of trouble (the reason), and when it is over (undefined, and how many posts were not kept meanwhile). */
+  /**
+   * Told of trouble (the reason), and when it is over (undefined), or at the end, how many posts were not kept meanwhile.
+   */
   readonly onTrouble: (reason: string | undefined, lost: number) => void;
+  /** So many posts are lost: they were said, and are not kept. */
+  readonly onLost?: (posts: number) => void;
   readonly maxUnsaved?: number;
   readonly maxChanges?: number;
 }
@@ -66,6 +70,7 @@ export class WorkerStore implements Store {
   start: StoreStart = { lastPost: 0, lastRoom: 0, lastRefs: [], resting: 0, accounts: [], contacts: [] };
   readonly #worker: Worker;
   readonly #onTrouble: StoreOptions['onTrouble'];
+  readonly #onLost: (posts: number) => void;
   readonly #maxUnsaved: number;
   readonly #maxChanges: number;
   #changes: Change[] = [];
@@ -91,8 +96,9 @@ export class WorkerStore implements Store {
   #closed: (() => void) | undefined;
   #dead = false;
 
-  constructor({ onTrouble, maxUnsaved = MAX_UNSAVED, maxChanges = MAX_CHANGES }: StoreOptions) {
+  constructor({ onTrouble, onLost = () => {}, maxUnsaved = MAX_UNSAVED, maxChanges = MAX_CHANGES }: StoreOptions) {
     this.#onTrouble = onTrouble;
+    this.#onLost = onLost;
     this.#maxUnsaved = maxUnsaved;
     this.#maxChanges = maxChanges;
     this.#worker =
@@ -142,10 +148,9 @@ export class WorkerStore implements Store {
   }
 
   addPost(post: Post, room: number): void {
-    if (this.#dead) return;
+    if (this.#dead) return this.#onLost(1);
     if (this.#filled() >= 1) {
-      this.#lost++;
-      this.#saved.lost(post.id);
+      this.#lose(1, post.id);
       // what the disk says explains more
       if (this.#trouble === undefined) this.#setTrouble('too much is waiting to be written');
       return;
@@ -268,6 +273,7 @@ export class WorkerStore implements Store {
     });
     this.#dead = true;
     this.#abandon('the store is closed');
+    if (this.#lost > 0) this.#onTrouble(this.#trouble, this.#lost);
     await this.#worker.terminate();
   }
 
@@ -358,14 +364,19 @@ export class WorkerStore implements Store {
     this.#unsavedChars -= group.chars;
     this.#owed = owed;
     if (error !== undefined) {
-      this.#lost += group.posts;
-      if (group.posts > 0) this.#saved.lost(group.lastId);
+      if (group.posts > 0) this.#lose(group.posts, group.lastId);
     }
     this.#failing = error !== undefined;
     // not over while the next burst would bring it back
     if (error !== undefined || this.#filled() < RECOVERED) this.#setTrouble(error);
     this.#saved.settle(group.lastId, error === undefined);
     if (this.#hasMore()) this.#schedule();
+  }
+
+  #lose(posts: number, upTo: number): void {
+    this.#lost += posts;
+    this.#saved.lost(upTo);
+    this.#onLost(posts);
   }
 
   #setTrouble(reason: string | undefined): void {

@@ -1,8 +1,20 @@
 // Layer 4. The server's certificate and key on disk: read, made where there is none, and judged.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { isIP, isIPv4 } from 'node:net';
 import os from 'node:os';
+import type { SecureContext } from 'node:tls';
+import { readRegularFile } from './regular-file.ts';
 import { encodeCertificate } from './self-signed.ts';
 
 /** Where certificate and key come from. */
@@ -31,20 +43,42 @@ const DAY_MS = 86_400_000;
 const VALID_DAYS = 3650;
 const SERIAL_BYTES = 16;
 
+/** As OpenSSL begins what it says. */
+const ROUTINE = /^error:[\dA-F]+:[^:]*:[^:]*:/;
+
 /** The pair and what is made new; throws an Error whose message can be shown to the operator. */
 export function loadPair(source: TlsSource, now: Date): TlsPair {
-  if (source.kind === 'files') return { cert: readPem(source.cert), key: readPem(source.key) };
+  if (source.kind === 'files') return readFiles(source);
   const kept = source.file === undefined ? undefined : readOwn(source.file);
-  if (kept && factsOf(kept).to > now) return kept;
-  const made = makePair(now);
-  if (source.file !== undefined) writeOwn(source.file, made);
-  return made;
+  const isGood = kept !== undefined && factsOf(kept).to > now;
+  const pair = isGood ? kept : makePair(now);
+  if (source.file === undefined) return pair;
+  if (!isGood) writeOwn(source.file, pair);
+  publish(source.file, pair);
+  return pair;
 }
 
 /** Only what is there: nothing is made. */
 export function readPair(source: TlsSource): TlsPair | undefined {
-  if (source.kind === 'files') return { cert: readPem(source.cert), key: readPem(source.key) };
+  if (source.kind === 'files') return readFiles(source);
   return source.file === undefined ? undefined : readOwn(source.file);
+}
+
+/** What connections get; throws an Error that can be shown when OpenSSL takes the pair for nothing. */
+export function judgePair(source: TlsSource, pair: TlsPair): { context: SecureContext; facts: CertificateFacts } {
+  const named = source.kind === 'files' ? source.cert : (source.file ?? 'the certificate of our own');
+  try {
+    const { createSecureContext } = process.getBuiltinModule('node:tls');
+    return { context: createSecureContext({ ...pair, minVersion: 'TLSv1.2' }), facts: factsOf(pair) };
+  } catch (error) {
+    throw new Error(`${named}: ${(error as Error).message.replace(ROUTINE, '')}`, { cause: error });
+  }
+}
+
+/** Why clients will not take it, if so. */
+export function datesTrouble({ from, to }: CertificateFacts, now: Date): string | undefined {
+  if (now < from) return `not valid before ${from.toISOString()}`;
+  return now > to ? 'it has ended' : undefined;
 }
 
 /** Where a certificate of our own is kept: beside the database. */
@@ -113,9 +147,19 @@ function pem(label: string, bytes: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }
 
+function readFiles({ cert, key }: { readonly cert: string; readonly key: string }): TlsPair {
+  const pair = { cert: readPem(cert), key: readPem(key) };
+  if (!/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/.test(pair.cert))
+    throw new Error(`${cert} has no certificate (PEM)`);
+  if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: .*ENCRYPTED/m.test(pair.key))
+    throw new Error(`${key} is encrypted: nobody can be asked for its password`);
+  if (!/-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/.test(pair.key)) throw new Error(`${key} has no private key (PEM)`);
+  return pair;
+}
+
 function readPem(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readRegularFile(file);
   } catch (error) {
     throw new Error(explain(file, error as NodeJS.ErrnoException), { cause: error });
   }
@@ -151,6 +195,18 @@ function writeOwn(file: string, { cert, key }: TlsPair): void {
     renameSync(made, file);
   } catch (error) {
     throw new Error(explain(file, error as NodeJS.ErrnoException), { cause: error });
+  }
+}
+
+/** What clients may have stands apart from the key, for an operator to give away. A server can do without. */
+function publish(file: string, { cert }: TlsPair): void {
+  const apart = `${file.replace(/\.pem$/, '')}.crt`;
+  try {
+    if (existsSync(apart) && readRegularFile(apart) === cert) return;
+    rmSync(apart, { force: true });
+    writeFileSync(apart, cert, { mode: 0o644, flag: 'wx' });
+  } catch {
+    // a full disk, a directory that has become read-only
   }
 }
 

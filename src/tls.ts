@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import type { SecureContext, TLSSocket } from 'node:tls';
 import type { Alarms, Sleeper } from './alarm.ts';
-import { type CertificateFacts, factsOf, loadPair, type TlsSource } from './tls-files.ts';
+import { type CertificateFacts, judgePair, loadPair, type TlsSource } from './tls-files.ts';
 import { HTTP_PROTOCOL, PIPE_PROTOCOL } from './tls-protocol.ts';
 
 /** Whoever has not agreed with us by then never will. */
@@ -73,14 +73,7 @@ export class TlsServer {
 
   #load(): { context: SecureContext; facts: CertificateFacts } {
     const source = this.#source;
-    const named = source.kind === 'files' ? source.cert : (source.file ?? 'the certificate of our own');
-    const pair = loadPair(source, new Date());
-    try {
-      const { createSecureContext } = process.getBuiltinModule('node:tls');
-      return { context: createSecureContext({ ...pair, minVersion: 'TLSv1.2' }), facts: factsOf(pair) };
-    } catch (error) {
-      throw new Error(`${named}: ${(error as Error).message}`, { cause: error });
-    }
+    return judgePair(source, loadPair(source, new Date()));
   }
 }
 

@@ -160,7 +160,7 @@ export class Uploads {
   }
 
   refund(bringer: Bringer, bytes: number): void {
-    bringer.bytes.refund(this.#rate, bytes);
+    bringer.bytes.refund(bytes);
   }
 
   describe(id: string, about: Pick<Upload, 'name' | 'type' | 'bytes' | 'sha256'>): Upload {
@@ -230,7 +230,7 @@ export class Uploads {
   #forgetBringers(): void {
     const now = this.#options.now();
     for (const [network, { atOnce, bytes }] of this.#bringers) {
-      if (atOnce === 0 && bytes.isFull(now)) this.#bringers.delete(network);
+      if (atOnce === 0 && bytes.isFull(this.#rate, now)) this.#bringers.delete(network);
     }
     for (const [network, { atOnce }] of this.#bringers) {
       if (this.#bringers.size < MAX_NETWORKS) return;

@@ -8,6 +8,8 @@ const FAILED = '.failed';
 /** Lists have an end, so answers have. */
 const MAX_LINE_CHARS = 64 * 1024;
 const MAX_ANSWER_CHARS = 4 * 1024 * 1024;
+/** For the line that says how many lines were left out. */
+const REST_CHARS = 40;
 
 export interface AdminAnswer {
   readonly text: string;
@@ -18,9 +20,21 @@ export function encodeCommand(command: string): string {
   return `${command.replace(/[\r\n]+/g, ' ')}\n`;
 }
 
-export function encodeAnswer({ text, hasFailed }: AdminAnswer): string {
-  const lines = text === '' ? [] : text.split('\n');
-  return [...lines.map((line) => (line.startsWith('.') ? `.${line}` : line)), hasFailed ? FAILED : DONE, ''].join('\n');
+/** What is more than the other side takes is left out, and counted. */
+export function encodeAnswer({ text, hasFailed }: AdminAnswer, maxChars = MAX_ANSWER_CHARS): string {
+  const lines = text === '' ? [] : text.split('\n').map((line) => (line.startsWith('.') ? `.${line}` : line));
+  const fit = countFitting(lines, maxChars);
+  if (fit < lines.length) lines.splice(fit, lines.length, `… and ${lines.length - fit} more`);
+  return [...lines, hasFailed ? FAILED : DONE, ''].join('\n');
+}
+
+function countFitting(lines: readonly string[], maxChars: number): number {
+  let chars = 0;
+  for (const { length } of lines) chars += length + 1;
+  let fit = lines.length;
+  if (chars <= maxChars) return fit;
+  while (fit > 0 && chars > maxChars - REST_CHARS) chars -= (lines[--fit] as string).length + 1;
+  return fit;
 }
 
 /** Lines, whatever pieces they come in. */

@@ -13,6 +13,7 @@ import {
   Datagrams,
   eventually,
   hasLeft,
+  isDeno,
   join,
   limited,
   Program,
@@ -135,11 +136,14 @@ const command_ = limited(command);
 command_('takes commands from a pipe; one that was not done is exit status 1', async () => {
   const server = await start();
   const client = new Program({ command: clientCommand(), port: 'none', args: ['admin', '--socket', socketOf(server)] });
-  client.type('ban bob\n\nkick eve\nbans\n');
+  client.type('ban bob\n\nkick eve\nkill eve\nban 10.0.0.0/8 5 minutes\nbans\n');
   client.endInput();
   assert.is((await client.exit()).status, 1);
   assert.is(client.stdout, 'banned bob for good\nbob (name) for good\n');
-  assert.is(client.stderr, 'parley-client: nobody called eve is here\n');
+  assert.match(
+    client.stderr,
+    /^parley-client: nobody called eve is here\nparley-client: kill .*kick NAME.*\n.*how long.*\n$/,
+  );
 });
 
 command_('finds the only server that runs, and asks which of several', async () => {
@@ -157,6 +161,30 @@ command_('finds the only server that runs, and asks which of several', async () 
   const two = await ask();
   assert.is(two.status, 1);
   assert.match(two.stderr, /1\.sock or --socket .*2\.sock/);
+});
+
+command_('lists are whole', async () => {
+  const server = await start();
+  const client = new Program({ command: clientCommand(), port: 'none', args: ['admin', '--socket', socketOf(server)] });
+  for (let i = 0; i < 250; i++) client.type(`ban 10.0.${i}.0/24 1h\n`);
+  client.endInput();
+  assert.is((await client.exit()).status, 0, client.stderr);
+  assert.is((await done(server, 'bans')).trimEnd().split('\n').length, 250);
+});
+
+command_('what can’t be shown is a failure; that nobody reads on is none worth a word', async () => {
+  const server = await start();
+  const words = [...clientCommand(), 'admin', '--socket', socketOf(server), 'help'];
+  const shell = (rest: string) =>
+    runToEnd({ command: ['sh', '-c', `${words.map((one) => `'${one}'`).join(' ')} ${rest}`], port: 'none' });
+  if (fs.existsSync('/dev/full') && !isDeno) {
+    const { status, stderr } = await shell('> /dev/full');
+    assert.is(status, 1);
+    assert.match(stderr, /^parley-client: standard output: ENOSPC/);
+  }
+  const { stdout, stderr } = await shell('| head -1');
+  assert.match(stdout, /^peers .*\n$/);
+  assert.is(stderr, '');
 });
 
 command_('bad arguments are exit status 2', async () => {
@@ -276,7 +304,8 @@ people_('ban: nobody comes in from there, also after kill -9; unban', async () =
   await server.exit();
   const again = await start({ data: server.data });
   await (await Client.connect(again.tcp)).gone();
-  assert.match(await done(again, 'bans'), /^ann \(name\) until .*\n127\.0\.0\.1 \(network\) until .*\n$/);
+  const bans = (await done(again, 'bans')).split('\n').sort();
+  assert.match(bans.join('\n'), /^\n127\.0\.0\.1 \(network\) until .*\nann \(name\) until .*$/);
   await done(again, 'unban', '127.0.0.1');
   const named = await Client.connect(again.tcp);
   named.send(join('main', 'ann'));

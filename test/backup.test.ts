@@ -7,7 +7,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { backUp, copyDatabase } from '../src/backup.ts';
+import { checkDatabase } from '../src/check-files.ts';
 import { Database, type PostColumns } from '../src/database.ts';
+import type { ServerOptions } from '../src/options.ts';
 
 const backups = suite('backup');
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-test-'));
@@ -177,6 +179,69 @@ backups('what is there stays, and what fails leaves nothing', async () => {
   stranger.close();
   await isRefused(backUp(`${file}.stranger`, `${file}.copy`), /not a Parley database/);
   assert.not.ok(fs.readdirSync(path.dirname(file)).some((name) => name.includes('copy')));
+});
+
+/** What the system says when something is copied. */
+async function copyFails(code: string, work: () => Promise<void>): Promise<void> {
+  const { syncBuiltinESMExports } = await import('node:module');
+  const original = fs.copyFileSync;
+  fs.copyFileSync = () => {
+    throw Object.assign(new Error(`${code}: as the system says it`), { code });
+  };
+  syncBuiltinESMExports();
+  try {
+    await work();
+  } finally {
+    fs.copyFileSync = original;
+    syncBuiltinESMExports();
+  }
+}
+
+backups('whatever is in the way is named', async () => {
+  const file = fresh();
+  const made = new Database(file);
+  write(made, 1, 1);
+  made.close();
+  const directory = path.dirname(file);
+  await isRefused(backUp(path.join(directory, 'none.db'), `${file}.copy`), /^there is no \S+none\.db$/);
+  await isRefused(backUp(path.join(directory, 'none', 'a.db'), `${file}.copy`), /^there is no \S+a\.db$/);
+  await isRefused(backUp(directory, `${file}.copy`), new RegExp(`^${directory} is a directory$`));
+  await isRefused(backUp(file, path.join(directory, 'gone', 'b.db')), /^the directory \S+gone does not exist$/);
+  await isRefused(backUp(file, path.join(file, 'b.db')), /^\S+\.db is not a directory$/);
+  for (const [code, why] of [
+    ['ENOSPC', new RegExp(`^the disk of ${file}\\.copy is full$`)],
+    ['EROFS', new RegExp(`^${file}\\.copy is on a read-only disk$`)],
+    ['EACCES', new RegExp(`^no permission to use ${file}$`)],
+    ['EIO', new RegExp(`^${file}: EIO`)],
+  ] as const) {
+    await copyFails(code, () => isRefused(backUp(file, `${file}.copy`), why));
+    assert.equal(
+      fs.readdirSync(directory).filter((name) => name.includes('copy')),
+      [],
+      code,
+    );
+  }
+});
+
+backups('a look that finds no room for its copy names the temporary directory', async () => {
+  const file = fresh();
+  new Database(file).close();
+  const options = { data: file, makeDirectory: false } as ServerOptions;
+  assert.is((await checkDatabase(options)).verdict, 'ok');
+  await copyFails('ENOSPC', async () => {
+    const { verdict, text } = await checkDatabase(options);
+    assert.is(verdict, 'bad');
+    assert.match(text, /not looked at: .*is full.*TMPDIR/);
+    assert.ok(text.includes(`no place for a copy in ${os.tmpdir()} `), text);
+  });
+  const before = process.env.TMPDIR;
+  process.env.TMPDIR = path.join(path.dirname(file), 'none');
+  try {
+    assert.match((await checkDatabase(options)).text, /not looked at: .*none does not exist.*TMPDIR/);
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
 });
 
 backups('a damaged database is not called a backup', async () => {

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert';
 import { Bans, banEnds, type StoredBan } from '../src/bans.ts';
 import { Database } from '../src/database.ts';
 import { HouseError } from '../src/errors.ts';
+import { settle } from './fakes.ts';
 
 function open(kept: StoredBan[] = []) {
   const database = new Database(':memory:');
@@ -10,20 +11,31 @@ function open(kept: StoredBan[] = []) {
   const clock = { now: Date.UTC(2026, 10, 21, 9) };
   const troubles: unknown[] = [];
   const state = { fails: false };
+  const later: Array<() => void> = [];
   const store = {
     async putBan(ban: StoredBan) {
       if (state.fails) throw new HouseError('not-saved', 'the disk is full');
       database.putBan(ban);
     },
-    dropBan: async (kind: StoredBan['kind'], key: string) => database.dropBan(kind, key),
+    async dropBan(kind: StoredBan['kind'], key: string) {
+      if (state.fails) throw new HouseError('not-saved', 'the disk is full');
+      database.dropBan(kind, key);
+    },
   };
   const bans = new Bans(
     store,
     () => clock.now,
     (error) => troubles.push(error),
+    (work) => later.push(work),
   );
   bans.load(database.bans());
-  return { bans, clock, database, troubles, state };
+  /** What the timer does, once. */
+  const ring = async () => {
+    for (const work of later.splice(0)) work();
+    await bans.kept().catch(() => {});
+    await settle();
+  };
+  return { bans, clock, database, troubles, state, later, ring };
 }
 
 const shown = (bans: Bans) => bans.list().map((ban) => `${ban.kind} ${ban.shown}`);
@@ -123,12 +135,101 @@ test('nobody bans everybody, or a name that nobody can have', () => {
 test('what the store does not keep is told, and holds all the same', async () => {
   const { bans, troubles, state } = open();
   state.fails = true;
-  bans.add('bob');
-  const refusal = await bans.kept().catch((error) => error);
+  const ban = bans.add('bob');
+  const refusal = await bans.kept([ban]).catch((error) => error);
   assert.instance(refusal, HouseError);
   assert.is(troubles.length, 1);
   assert.ok(bans.ofName('bob'));
+});
+
+test('what was not kept is kept when the store has recovered', async () => {
+  const { bans, troubles, state, database, ring, later } = open();
+  state.fails = true;
+  bans.add('bob');
+  bans.add('10.0.0.0/8');
+  await ring();
+  await ring();
+  assert.equal(database.bans(), []);
+  assert.is(troubles.length, 1, 'told once');
+  assert.is(later.length, 1, 'one timer');
+  state.fails = false;
+  await ring();
+  assert.equal(shown(bans), ['name bob', 'network 10.0.0.0/8']);
+  assert.equal(
+    database
+      .bans()
+      .map(({ shown }) => shown)
+      .sort(),
+    ['10.0.0.0/8', 'bob'],
+  );
+  assert.is(troubles.length, 2);
+  assert.is(troubles[1], undefined, 'and that it is over');
+  assert.is(later.length, 0);
+});
+
+test('with the next that is kept, the others are', async () => {
+  const { bans, state, database } = open();
+  state.fails = true;
+  bans.add('bob');
+  await bans.kept().catch(() => {});
+  state.fails = false;
+  bans.add('eve');
   await bans.kept();
+  await settle();
+  assert.is(database.bans().length, 2);
+});
+
+test('what is in force at last is what is kept at last', async () => {
+  const { bans, state, database, ring, clock } = open();
+  bans.add('ann');
+  bans.add('eve', 5);
+  await bans.kept();
+  state.fails = true;
+  bans.add('bob');
+  bans.remove('bob');
+  bans.remove('ann');
+  bans.add('eve', 60);
+  await ring();
+  state.fails = false;
+  await ring();
+  clock.now += 6 * 60_000;
+  assert.equal(
+    database.bans().map(({ shown }) => shown),
+    ['eve'],
+  );
+  assert.equal(shown(open(database.bans()).bans), ['name eve']);
+  assert.ok(bans.ofName('eve'));
+});
+
+test('however many were not kept, they are not all tried at once', async () => {
+  const { bans, state, database, ring } = open();
+  state.fails = true;
+  for (let i = 0; i < 1000; i++) bans.add(`10.0.${i >> 8}.${i & 255}`);
+  await ring();
+  state.fails = false;
+  await ring();
+  for (let i = 0; i < 100; i++) await settle();
+  assert.is(database.bans().length, 1000);
+});
+
+test('a later one that was refused is tried again, though the earlier one is kept after that', async () => {
+  const answers: Array<{ resolve(): void; reject(error: Error): void }> = [];
+  const putBan = () => new Promise<void>((resolve, reject) => answers.push({ resolve, reject }));
+  const later: Array<() => void> = [];
+  const bans = new Bans(
+    { putBan, dropBan: putBan },
+    () => 0,
+    () => {},
+    (work) => later.push(work),
+  );
+  const first = bans.add('bob');
+  bans.add('bob', 5);
+  answers[1]?.reject(new Error('busy'));
+  answers[0]?.resolve();
+  await bans.kept([first]).catch(() => {});
+  await settle();
+  for (const work of later) work();
+  assert.is(answers.length, 3);
 });
 
 test('there are not without end', () => {

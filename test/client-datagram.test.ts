@@ -803,6 +803,13 @@ alone('the end of input: what was typed, then goodbye', () => {
   assert.equal(one.wait(40), [PEER_ACK, 'exit 0'], 'whoever waits for an ack gets it');
 });
 
+alone('what the server could not keep is said again by nobody', () => {
+  const one = Alone.ready(false);
+  one.type('send_all a', 'send_all b');
+  assert.equal(one.hear({ kind: 'error', text: ' [Not kept.]' }), ['>>>  [Not kept.]']);
+  assert.equal(one.wait(40), ['-> 10.0.0.1 group {"name":"x","text":"b"}']);
+});
+
 alone('a signal: goodbye at once, whatever is under way', () => {
   const one = Alone.ready(false);
   one.type('send_all a', 'send_all b');

@@ -1,6 +1,7 @@
 // A house that knows where its people come from, with `pipe` clients in it: for the tests of what operators do.
 
 import { Bans } from '../src/bans.ts';
+import { HouseError } from '../src/errors.ts';
 import { Gate, type Visit } from '../src/gate.ts';
 import { GuardedHouse, type Source } from '../src/guarded-house.ts';
 import { parseLimitsFile, readLimits } from '../src/limits.ts';
@@ -36,6 +37,8 @@ export interface Guarded extends TestPipe {
   readonly gate: Gate;
   /** What the store of bans was told. */
   readonly kept: string[];
+  /** From now on the store of bans says this, or keeps them again. */
+  storeFails(reason: string | undefined): void;
   /** Whoever comes in from now on comes from there. */
   from(ip: string, isDatagram?: boolean): FakeSource;
 }
@@ -43,12 +46,20 @@ export interface Guarded extends TestPipe {
 export function openGuarded(limits = ''): Guarded {
   const base = openPipe();
   const kept: string[] = [];
+  let failure: string | undefined;
+  const keep = async (what: string) => {
+    if (failure !== undefined) throw new HouseError('not-saved', failure);
+    kept.push(what);
+  };
   const store = {
-    putBan: async ({ key }: { key: string }) => void kept.push(`+${key}`),
-    dropBan: async (_kind: string, key: string) => void kept.push(`-${key}`),
+    putBan: ({ key }: { key: string }) => keep(`+${key}`),
+    dropBan: (_kind: string, key: string) => keep(`-${key}`),
+  };
+  const storeFails = (reason: string | undefined) => {
+    failure = reason;
   };
   const wall = () => base.clock.now;
-  const bans = new Bans(store, wall, (error) => base.bugs.push(error));
+  const bans = new Bans(store, wall, (error) => error !== undefined && failure === undefined && base.bugs.push(error));
   const gate = new Gate(readLimits(parseLimitsFile(limits)), bans);
   let source: FakeSource | undefined;
   const { backbone, bugs, accounts, files } = base;
@@ -74,5 +85,5 @@ export function openGuarded(limits = ''): Guarded {
     source = new FakeSource(gate.enter(ip), ip, isDatagram);
     return source;
   };
-  return { ...base, house, pipe, gate, kept, from };
+  return { ...base, house, pipe, gate, kept, storeFails, from };
 }

@@ -15,6 +15,8 @@ import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 export const ROOT = path.join(import.meta.dirname, '..');
 /** Long enough for a busy machine; what is there is answered at once. */
 const WAIT_MS = 10_000;
+const PORT_TRIES = 20;
+const PORT_TAKEN_MS = 250;
 const START_MS = 10_000;
 /** Of what was due and what came. */
 const SHOWN_CHARS = 800;
@@ -246,9 +248,18 @@ export class Server extends Program {
 }
 
 export async function start(options: StartOptions = {}): Promise<Server> {
-  const server = new Server({ ...options, data: options.data ?? path.join(temporaryDirectory(), 'house.db') });
-  server.ports = await server.ready();
-  return server;
+  const data = options.data ?? path.join(temporaryDirectory(), 'house.db');
+  for (let tries = 1; ; tries++) {
+    const server = new Server({ ...options, data });
+    try {
+      server.ports = await server.ready();
+      return server;
+    } catch (error) {
+      // a port that was ours may have become that of somebody's connection, for a moment
+      if (tries === PORT_TRIES || !server.stderr.includes('is taken by another program')) throw error;
+      await pause(PORT_TAKEN_MS);
+    }
+  }
 }
 
 /** Runs one that is to end by itself. */
@@ -259,6 +270,9 @@ export async function runToEnd(
   const { status } = await program.exit(START_MS);
   return { status, stdout: program.stdout, stderr: program.stderr };
 }
+
+/** Deno is not told that standard output is full. */
+export const isDeno = `${process.env.PARLEY_SERVER}`.includes('deno');
 
 export function serverCommand(): string[] {
   return command(process.env.PARLEY_SERVER, 'parley-server');

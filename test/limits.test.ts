@@ -129,9 +129,13 @@ const counts = suite('message count');
 const ROWS: ReadonlyArray<readonly [dialect: string | undefined, text: string, count: number]> = [
   ['menu', 'a\nb\nc\n', 3],
   ['menu', 'no newline', 1],
+  ['menu', 'a\rb\rc\r\nd\n', 4],
   ['pipe', '@all|hi', 1],
   ['lab', 'CHAT: 0\nJOIN_ID: 1\nCLIENT_NAME: a\nMESSAGE: b\n\n', 1.25],
   ['lobby', 'CHAT0010{"a":"b"}CHAT0010{"a":"b"}', 2],
+  ['lobby', 'LTRQ0000LTRQ0000LTRQ0000', 3],
+  ['lobby', 'CHAT0024{"contents": "}}}}}}}}"}', 1],
+  ['lobby', 'xCHATS123 CHAT12', 0.25],
   ['irc', 'PRIVMSG #a :b\r\nPRIVMSG #a :c\r\n', 2],
   ['irc', 'P', 0.25],
   [undefined, 'HEL', 0.25],
@@ -147,7 +151,7 @@ counts('the first few of many messages are told from the rest', () => {
     ['menu', 'a\nb\nc', 2, 'a\nb\n'],
     ['menu', 'a\nb\nc', 3, 'a\nb\nc'],
     ['lab', 'a\nb\nc\n\ne\n', 1, 'a\nb\nc\n\n'],
-    ['lobby', '{"a": 1}{"b": 2}', 1, '{"a": 1}'],
+    ['lobby', 'LTRQ0000LTRQ0000LTRQ0000', 2, 'LTRQ0000LTRQ0000'],
     ['pipe', '', 1, ''],
   ] as const) {
     assert.is(afterMessages(dialect, new TextEncoder().encode(text), most), first.length);

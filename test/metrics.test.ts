@@ -182,7 +182,7 @@ server('is up when the store is, and says why not', () => {
   metrics.storeTrouble('the disk is full');
   assert.is(metrics.trouble, 'the disk is full');
   assert.is(figure(metrics, 'parley_store_up'), 0);
-  metrics.storeTrouble(undefined, 7);
+  metrics.lost(7);
   assert.is(figure(metrics, 'parley_store_lost_total'), 7);
 });
 

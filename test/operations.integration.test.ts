@@ -11,8 +11,10 @@ import { makePair } from '../src/tls-files.ts';
 import {
   Client,
   chat,
+  Datagrams,
   externalIp,
   hasJoined,
+  isDeno,
   join,
   joined,
   limited,
@@ -21,6 +23,7 @@ import {
   runToEnd,
   type Server,
   said,
+  serverCommand,
   start,
   temporaryDirectory,
 } from './launch.ts';
@@ -175,8 +178,13 @@ interface Checked {
   readonly lines: readonly string[];
 }
 
-async function check(args: readonly string[], data: string, port: number | 'none' = 0): Promise<Checked> {
-  const { status, stdout } = await runToEnd({ args: ['--check', ...args], data, port });
+async function check(
+  args: readonly string[],
+  data: string,
+  port: number | 'none' = 0,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Checked> {
+  const { status, stdout } = await runToEnd({ args: ['--check', ...args], data, port, env });
   return { status, lines: stdout.trimEnd().split('\n') };
 }
 
@@ -245,12 +253,157 @@ for (const [what, shiftDays, status, line] of CERTIFICATES) {
   });
 }
 
+/** A certificate of OpenSSL's, which we would not make. */
+function selfSignedRsa(bits: number, directory: string): string[] {
+  const [cert, key] = [path.join(directory, 'cert.pem'), path.join(directory, 'key.pem')];
+  const args = `req -x509 -newkey rsa:${bits} -nodes -days 30 -subj /CN=house -keyout ${key} -out ${cert}`.split(' ');
+  const { status, stderr } = spawnSync('openssl', args, { encoding: 'utf8' });
+  assert.is(status, 0, stderr);
+  return ['--tls-cert', cert, '--tls-key', key];
+}
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
+const withOpenssl = limited(hasOpenssl ? checks : checks.skip);
+for (const [bits, status] of [
+  [1024, 1],
+  [2048, 0],
+] as const) {
+  withOpenssl(`a key of ${bits} bits: as the server has it`, async () => {
+    const args = selfSignedRsa(bits, temporaryDirectory());
+    const checked = await check(args, ':memory:');
+    assert.is(checked.status, status, checked.lines.join('\n'));
+    if (status === 0) return;
+    assert.match(about(checked, 'certificate'), /^bad .*key too small$/);
+    const served = await runToEnd({ args, data: ':memory:', port: 0 });
+    assert.is(served.status, 1);
+    assert.match(served.stderr, /^parley-server: TLS: .*cert\.pem: .*key too small$/m);
+  });
+}
+
+checks_('limits that are wrong: the status of the server', async () => {
+  const file = path.join(temporaryDirectory(), 'limits');
+  fs.writeFileSync(file, 'messages = many');
+  const checked = await check(['--limits', file], ':memory:');
+  assert.match(about(checked, 'limits'), /^bad .*messages = many/);
+  assert.is(checked.status, 2);
+  assert.is((await runToEnd({ args: ['--limits', file], data: ':memory:', port: 0 })).status, 2);
+});
+
+checks_('a port that is asked for twice', async () => {
+  const free = await start();
+  const port = free.tcp;
+  free.kill('SIGTERM');
+  await free.exit();
+  const checked = await check(['--listen', `lab:${port}`], ':memory:', port);
+  assert.match(about(checked, `port ${port}`), /^bad .*asked for 2 times, by every dialect, lab$/);
+  assert.is(checked.lines.filter((line) => line.includes(`port ${port}`)).length, 1);
+  assert.is(checked.status, 1);
+});
+
+checks_('a port whose UDP another program has', async () => {
+  const { port } = await Datagrams.open();
+  const checked = await check([], ':memory:', port);
+  assert.match(about(checked, `port ${port}`), /^bad .*UDP is taken/);
+  assert.is(checked.status, 1);
+  const onlyTcp = await check(['--listen', `menu:${port}`], ':memory:');
+  assert.match(onlyTcp.lines.join('\n'), /^ok +port \d+: free$/m);
+});
+
+checks_('an address of another machine', async () => {
+  const checked = await check(['--host', '192.0.2.1'], ':memory:', 50_099);
+  assert.match(about(checked, 'port 50099'), /^bad .*192\.0\.2\.1 is not an address of this machine/);
+});
+
+checks_('files that are not there', async () => {
+  const none = path.join(temporaryDirectory(), 'none');
+  const users = await check(['--import-users', none], ':memory:');
+  assert.match(about(users, 'users'), /^bad .*there is no \S+none$/);
+  assert.is(users.status, 1);
+  const rows = path.join(temporaryDirectory(), 'users.csv');
+  fs.writeFileSync(rows, 'ann,secret\nbob,secret\n');
+  assert.match(about(await check(['--import-users', rows], ':memory:'), 'users'), /^ok .*2 rows$/);
+  const admin = await check(['--admin', path.join(none, 'a.sock')], ':memory:');
+  assert.match(about(admin, 'admin socket'), /^bad .*none does not exist$/);
+  assert.is(admin.status, 1);
+  const file = await check(['--admin', rows], ':memory:');
+  assert.match(about(file, 'admin socket'), /^bad .*is no socket$/);
+});
+
+checks_('a place that is too long for an admin socket is worth a word', async () => {
+  const directory = path.join(temporaryDirectory(), 'x'.repeat(120));
+  fs.mkdirSync(directory);
+  const checked = await check([], path.join(directory, 'house.db'));
+  assert.match(about(checked, 'admin socket'), /^note .*longer than 103 bytes$/);
+  assert.match(about(checked, 'disk'), /^(?:ok|note) .* MB are free/);
+  assert.is(checked.status, 0);
+});
+
+checks_('a variable that nobody knows is worth a word, here and in the log', async () => {
+  const env = { PARLEY_TSL_SELF: 'on' };
+  const checked = await check([], ':memory:', 0, env);
+  assert.match(about(checked, 'PARLEY_TSL_SELF'), /^note /);
+  assert.is(checked.status, 0);
+  await (await start({ env })).logged(/warn {2}unknown variable name=PARLEY_TSL_SELF/);
+});
+
+checks_('nobody reads on, or nobody can', async () => {
+  const words = [...serverCommand(), '0', '--data', ':memory:', '--check'];
+  const shell = (line: string) =>
+    spawnSync('sh', ['-c', `${words.map((one) => `'${one}'`).join(' ')} ${line}`], { encoding: 'utf8' });
+  assert.equal([shell('| head -1').stdout, shell('| true').stderr], ['ok   options: understood\n', '']);
+  if (!fs.existsSync('/dev/full') || isDeno) return;
+  const full = shell('> /dev/full');
+  assert.is(full.status, 1);
+  assert.match(full.stderr, /^parley-server: standard output: ENOSPC/);
+});
+
 checks_('options that are wrong', async () => {
   assert.is((await check(['--require-tls'], ':memory:')).status, 2);
   assert.is((await check(['--no-such-thing'], ':memory:')).status, 2);
 });
 
 checks.run();
+
+// --- certificates ----------------------------------------------------------------------------------------------
+
+const certificates = suite('operations: certificates');
+const certificates_ = limited(certificates);
+
+certificates_('outside of its dates: the log says so, at the start and when it is read again', async () => {
+  const directory = temporaryDirectory();
+  const [cert, key] = [path.join(directory, 'cert.pem'), path.join(directory, 'key.pem')];
+  const place = (shiftDays: number) => {
+    const pair = makePair(new Date(Date.now() + shiftDays * DAY_MS));
+    fs.writeFileSync(cert, pair.cert);
+    fs.writeFileSync(key, pair.key);
+  };
+  place(-3651);
+  const server = await start({ args: ['--tls-cert', cert, '--tls-key', key] });
+  await server.logged(/warn {2}clients refuse the certificate reason="it has ended"/);
+  place(30);
+  process.kill(server.pid, 'SIGHUP');
+  await server.logged(/warn {2}clients refuse the certificate reason="not valid before/);
+});
+
+certificates_('one and limits that are no good: both are told', async () => {
+  const directory = temporaryDirectory();
+  const [cert, key, limits] = ['cert.pem', 'key.pem', 'limits'].map((name) => path.join(directory, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const pair = makePair(new Date());
+  fs.writeFileSync(cert, pair.cert);
+  fs.writeFileSync(key, pair.key);
+  fs.writeFileSync(limits, '');
+  const server = await start({ args: ['--tls-cert', cert, '--tls-key', key, '--limits', limits] });
+  fs.writeFileSync(cert, '');
+  fs.writeFileSync(limits, 'messages = many');
+  process.kill(server.pid, 'SIGHUP');
+  await server.logged(/not read again reason=.*cert\.pem has no certificate.*; the old limits stay: .*messages = many/);
+});
+
+certificates.run();
 
 // --- systemd -------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UsageError } from '../src/arguments.ts';
-import { readServerOptions, type ServerOptions, type UploadOptions } from '../src/options.ts';
+import { readServerOptions, type ServerOptions, type UploadOptions, unknownVariables } from '../src/options.ts';
 
 type Env = Record<string, string>;
 
@@ -189,6 +189,16 @@ options('on the command line go before the environment', () => {
   const env = { PARLEY_KILL: 'any', PARLEY_LISTEN: 'lab:1', PARLEY_PORT: '7000', PARLEY_STUDENT_ID: '9' };
   const both = read(['5000', '--kill', 'off', '--listen', 'lab:2', '--student-id', '0'], env);
   assert.equal([both.port, both.kill, both.studentId, both.listen.map(({ port }) => port)], [5000, 'off', '0', [2]]);
+});
+
+options('that nobody knows are found in the environment', () => {
+  const env = { PARLEY_PORT: '1', PARLEY_TLS_SELF: 'on', PARLEY_METRICS_TOKEN: 'x', PARLEY_NAME: 'ann', HOME: '/' };
+  assert.equal(unknownVariables(env), []);
+  assert.equal(unknownVariables({ ...env, PARLEY_TLS: 'on', PARLEY_STUDENTID: '1', PARLEY_: '' }), [
+    'PARLEY_TLS',
+    'PARLEY_STUDENTID',
+    'PARLEY_',
+  ]);
 });
 
 options('that are empty in the environment are not there', () => {

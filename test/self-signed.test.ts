@@ -1,7 +1,7 @@
 // What RFC 5280 says of a certificate, as Node and OpenSSL read it.
 
 import { spawnSync } from 'node:child_process';
-import { createHash, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -12,7 +12,16 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodeCertificate, type SelfSigned } from '../src/self-signed.ts';
-import { addressBytes, factsOf, loadPair, makePair, ownFile, readPair } from '../src/tls-files.ts';
+import {
+  addressBytes,
+  datesTrouble,
+  factsOf,
+  judgePair,
+  loadPair,
+  makePair,
+  ownFile,
+  readPair,
+} from '../src/tls-files.ts';
 
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const SPKI = publicKey.export({ type: 'spki', format: 'der' });
@@ -153,6 +162,59 @@ use('it is made once, and nobody else may read it', () => {
   assert.is(fs.statSync(file).mode & 0o777, 0o600);
   assert.equal(loadPair(source, new Date()), first);
   assert.equal(readPair(source), first);
+});
+
+use('what clients may have stands apart from the key', () => {
+  const file = path.join(directory, 'apart.tls.pem');
+  const { cert } = loadPair({ kind: 'self', file }, new Date());
+  const apart = path.join(directory, 'apart.tls.crt');
+  assert.is(fs.readFileSync(apart, 'utf8'), cert);
+  fs.rmSync(apart);
+  loadPair({ kind: 'self', file }, new Date());
+  assert.is(fs.readFileSync(apart, 'utf8'), cert, 'also beside one that was there');
+  fs.rmSync(apart);
+  fs.mkdirSync(apart);
+  assert.is(loadPair({ kind: 'self', file }, new Date()).cert, cert, 'a server can do without');
+  fs.rmdirSync(apart);
+  readPair({ kind: 'self', file });
+  assert.not(fs.existsSync(apart), 'only looking makes none');
+});
+
+const GOOD = makePair(new Date());
+const ENCRYPTED = createPrivateKey(GOOD.key)
+  .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' })
+  .toString();
+const FILES: ReadonlyArray<readonly [what: string, cert: string, key: string, why: RegExp]> = [
+  ['an empty certificate', '', GOOD.key, /cert\.pem has no certificate/],
+  ['a key instead of a certificate', GOOD.key, GOOD.key, /cert\.pem has no certificate/],
+  ['an empty key', GOOD.cert, '', /key\.pem has no private key/],
+  ['a certificate instead of a key', GOOD.cert, GOOD.cert, /key\.pem has no private key/],
+  ['an encrypted key', GOOD.cert, ENCRYPTED, /key\.pem is encrypted/],
+  ['a key of the old form that is encrypted', GOOD.cert, 'Proc-Type: 4,ENCRYPTED\n', /key\.pem is encrypted/],
+];
+for (const [what, cert, key, why] of FILES) {
+  use(`${what} is told in plain words`, () => {
+    const [certFile, keyFile] = [path.join(directory, 'cert.pem'), path.join(directory, 'key.pem')];
+    fs.writeFileSync(certFile, cert);
+    fs.writeFileSync(keyFile, key);
+    const source = { kind: 'files', cert: certFile, key: keyFile } as const;
+    assert.throws(() => loadPair(source, new Date()), why);
+    assert.throws(() => readPair(source), why);
+  });
+}
+
+use('a broken chain behind a good certificate is refused', () => {
+  const source = { kind: 'files', cert: 'cert.pem', key: 'key.pem' } as const;
+  const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  assert.throws(() => judgePair(source, { cert: GOOD.cert + broken, key: GOOD.key }), /^cert\.pem: /);
+  assert.is(judgePair(source, GOOD).facts.fingerprint, factsOf(GOOD).fingerprint);
+});
+
+use('whether clients take it now', () => {
+  const facts = factsOf(GOOD);
+  assert.is(datesTrouble(facts, new Date()), undefined);
+  assert.match(datesTrouble(facts, new Date(facts.from.getTime() - 1)) ?? '', /not valid before \d{4}/);
+  assert.match(datesTrouble(facts, new Date(facts.to.getTime() + 1)) ?? '', /has ended/);
 });
 
 use('another is made when it has ended', () => {

@@ -1,7 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Bans } from '../src/bans.ts';
-import { DatagramSource } from '../src/datagram-source.ts';
 import { Gate } from '../src/gate.ts';
 import { readLimits } from '../src/limits.ts';
 import { Serving } from '../src/serving.ts';
@@ -57,24 +56,3 @@ test('what throws does not leave it behind', () => {
   assert.is(serving.source, undefined);
 });
 test.run();
-
-const datagrams = suite('datagram source');
-
-for (const [dialect, times] of [
-  ['datagram', 1],
-  ['lab', 0],
-] as const) {
-  datagrams(`says goodbye for who is put out of ${dialect}, where there is a word for it`, () => {
-    const got: string[] = [];
-    const session = {
-      receive: (bytes: Uint8Array, from: { ip: string }) =>
-        void got.push(`${from.ip} ${new TextDecoder().decode(bytes)}`),
-      tick: () => {},
-      deadline: () => Number.POSITIVE_INFINITY,
-    };
-    new DatagramSource(gate, { ip: '10.0.0.1', port: 9 }, dialect, session).expel('out', 'bob');
-    assert.is(got.length, times);
-    for (const one of got) assert.match(one, /^10\.0\.0\.1 .*dereg.*bob/);
-  });
-}
-datagrams.run();

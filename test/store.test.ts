@@ -796,15 +796,20 @@ troubles('a group that can’t be written is told, and the next one is', async (
 });
 
 troubles('what the disk says is not hidden by how much is waiting', async () => {
-  const { store, troubles, losses } = await open(await poisoned(), { maxUnsaved: 2 });
+  let lost = 0;
+  const onLost = (posts: number) => {
+    lost += posts;
+  };
+  const { store, troubles, losses } = await open(await poisoned(), { maxUnsaved: 2, onLost });
   store.addPost(post(1, 'poison'), 1);
   assert.is(await refusal(store.saved(1)), 'not-saved');
+  assert.is(lost, 1);
   for (let id = 2; id <= 3; id++) store.addPost(post(id), 1);
   const last = store.saved(3);
   store.addPost(post(4), 1);
   assert.equal(troubles, ['the disk is full']);
   await last;
-  assert.equal([troubles, losses], [['the disk is full', undefined], [2]]);
+  assert.equal([troubles, losses, lost], [['the disk is full', undefined], [2], 2]);
 });
 
 troubles('rooms and numbers of groups that failed are written later, in their order', async () => {

@@ -34,7 +34,7 @@ test('any answers come back as they were', () => {
   const answer = fc.record({ text: fc.array(line).map((lines) => lines.join('\n')), hasFailed: fc.boolean() });
   fc.assert(
     fc.property(fc.array(answer, { maxLength: 5 }), fc.integer({ min: 1, max: 9 }), (answers, size) => {
-      const wire = answers.map(encodeAnswer).join('');
+      const wire = answers.map((one) => encodeAnswer(one)).join('');
       const decoder = new AnswerDecoder();
       const got: AdminAnswer[] = [];
       for (let at = 0; at < wire.length; at += size) {
@@ -45,6 +45,24 @@ test('any answers come back as they were', () => {
         got,
         answers.map((one) => ({ ...one })),
       );
+    }),
+  );
+});
+
+test('an answer is no longer than the other side takes', () => {
+  const text = Array.from({ length: 300_000 }, (_, i) => `.row ${i} ${'x'.repeat(20)}`).join('\n');
+  const decoder = new AnswerDecoder();
+  decoder.push(encodeAnswer({ text, hasFailed: false }));
+  const lines = decoder.next()?.text.split('\n') ?? [];
+  const [, left] = /^… and (\d+) more$/.exec(lines.at(-1) ?? '') ?? [];
+  assert.is(lines.length - 1 + Number(left), 300_000);
+  assert.ok(lines.length > 100_000, `${lines.length} lines`);
+  assert.is(lines[0], `.row 0 ${'x'.repeat(20)}`);
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('', '.', 'ab', '.abcdef', 'x'.repeat(50))), fc.nat(200), (rows, spare) => {
+      const max = 50 + spare;
+      const wire = encodeAnswer({ text: rows.join('\n'), hasFailed: false }, max);
+      assert.ok(wire.length <= max + '.\n'.length, JSON.stringify(wire));
     }),
   );
 });
