@@ -119,7 +119,10 @@ export class Accounts {
 
   async #add({ key, name }: Login, password: string, wearer?: Person): Promise<void> {
     const hash = await this.#hasher.hash(password);
-    await this.#backbone.addAccount({ key, name, hash, made: this.#wall() }, wearer !== undefined && nameKey(wearer.name) === key);
+    await this.#backbone.addAccount(
+      { key, name, hash, made: this.#wall() },
+      wearer !== undefined && nameKey(wearer.name) === key,
+    );
   }
 
   async #check(key: string, password: string): Promise<Login> {

@@ -145,7 +145,8 @@ export class LocalBackbone implements Backbone {
   async addAccount(account: Account, isWornByOwner = false): Promise<void> {
     const { key, name } = account;
     if (this.#registered.has(key)) throw new HouseError('name-registered', `the name ${name} is taken`);
-    if (this.#names.has(key) && !isWornByOwner) throw new HouseError('name-taken', `somebody is called ${name} right now`);
+    if (this.#names.has(key) && !isWornByOwner)
+      throw new HouseError('name-taken', `somebody is called ${name} right now`);
     if (this.#kept.has(key)) throw new HouseError('name-taken', `the name ${name} is taken`);
     this.#registered.add(key);
     try {

@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { copyDatabase, settle } from './backup.ts';
 import { explain, MIGRATIONS } from './database-file.ts';
+import { readMotd } from './irc-opening.ts';
 import { readLimitsOf } from './limits-file.ts';
 import type { ServerOptions } from './options.ts';
 import { factsOf, readPair, type TlsSource } from './tls-files.ts';
@@ -28,6 +29,7 @@ export async function check(options: ServerOptions, print: (line: string) => voi
   const things: Array<readonly [name: string, look: () => Finding | Promise<Finding>]> = [
     ['options', () => ok(options.requireTls ? 'TLS is required' : 'understood')],
     ['limits', () => checkLimits(options)],
+    ...(options.irc.motd === undefined ? [] : [['motd', () => checkMotd(options.irc.motd as string)] as const]),
     ['certificate', () => checkCertificate(options.tls, now)],
     ['database', () => checkDatabase(options)],
     ...portsOf(options).map((port) => [`port ${port}`, () => checkPort(port, options.host)] as const),
@@ -52,6 +54,11 @@ async function found(look: () => Finding | Promise<Finding>): Promise<Finding> {
 function checkLimits(options: ServerOptions): Finding {
   readLimitsOf(options);
   return ok('understood');
+}
+
+function checkMotd(file: string): Finding {
+  const lines = readMotd(file).length;
+  return lines > 0 ? ok(`${lines} lines`) : note(`${file} is empty`);
 }
 
 function checkCertificate(source: TlsSource | undefined, now: Date): Finding {

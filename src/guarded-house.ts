@@ -109,6 +109,14 @@ export class GuardedHouse extends House {
     if (this.#present.has(member.person.id)) this.quit(member, reason);
   }
 
+  /** The same; false for who is not here, or can't be put out. */
+  expelNamed(name: string, reason: string): boolean {
+    const presence = this.presence(name);
+    if (!presence || presence.sources.length === 0) return false;
+    this.expel(presence, reason);
+    return true;
+  }
+
   #checkName(name: string): void {
     const ban = this.#bans.ofName(name);
     if (ban) throw new HouseError('not-allowed', `the name ${ban.shown} is banned ${banEnds(ban)}`);

@@ -262,7 +262,7 @@ export function fitText(text: string, maxBytes: number): string[] {
 }
 
 function fitLine(line: string): string {
-  if (line.length * MAX_BYTES_PER_CHAR <= MAX_LINE_BYTES) return line;
+  if (line.length * MAX_BYTES_PER_CHAR <= MAX_LINE_BYTES || encodeText(line).length <= MAX_LINE_BYTES) return line;
   const body = dropLongSource(line).slice(0, -2).slice(0, MAX_LINE_BYTES);
   return splitText(body, MAX_BODY_BYTES)[0] + CRLF;
 }

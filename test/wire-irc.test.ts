@@ -337,7 +337,8 @@ write('what is written is read again', () => {
       fc.array(sendable, { maxLength: 5, size: 'max' }),
       fc.array(fc.nat(3000), { maxLength: 8 }),
       (all, cuts) => {
-        const fit = all.filter(({ tags: _, ...body }) => encodeIrc(body).length < MAX_LINE_BYTES);
+        // what was cut is nearly as long as may be
+        const fit = all.filter(({ tags: _, ...body }) => encodeIrc(body).length < MAX_LINE_BYTES - 100);
         const bytes = join(...fit.map((one) => encodeIrc(one).slice()));
         const due = fit.map(({ tags, source, command, params }) => message(command, params, { ...tags }, source));
         assert.equal(feed(new IrcDecoder(MAX_TAG_BYTES), bytes, cuts), due);
