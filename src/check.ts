@@ -4,6 +4,7 @@
 import { checkAdmin, checkDatabase, checkDisk, checkUsers } from './check-files.ts';
 import { bad, type Finding, note, ok } from './check-finding.ts';
 import { checkPorts } from './check-ports.ts';
+import { readMotd } from './irc-opening.ts';
 import { readLimitsOf } from './limits-file.ts';
 import { type ServerOptions, unknownVariables } from './options.ts';
 import { datesTrouble, judgePair, readPair, type TlsSource } from './tls-files.ts';
@@ -38,6 +39,7 @@ function rowsOf(options: ServerOptions, env: Environment, now: Date): Row[] {
     ['options', () => ok(options.requireTls ? 'TLS is required' : 'understood')],
     ...unknownVariables(env).map((name): Row => [name, () => note('no variable of that name is known')]),
     ['limits', () => checkLimits(options), 2],
+    ...(options.irc.motd === undefined ? [] : [['motd', () => checkMotd(options.irc.motd as string)] as const]),
     ['certificate', () => checkCertificate(options.tls, now)],
     ['database', () => checkDatabase(options)],
     ...(isKept ? [['disk', () => checkDisk(options)] as const] : []),
@@ -58,6 +60,11 @@ async function found(look: () => Finding | Promise<Finding>): Promise<Finding> {
 function checkLimits(options: ServerOptions): Finding {
   readLimitsOf(options);
   return ok('understood');
+}
+
+function checkMotd(file: string): Finding {
+  const lines = readMotd(file).length;
+  return lines > 0 ? ok(`${lines} lines`) : note(`${file} is empty`);
 }
 
 function checkCertificate(source: TlsSource | undefined, now: Date): Finding {

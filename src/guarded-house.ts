@@ -161,6 +161,12 @@ export class GuardedHouse extends House {
     for (const { name, source } of those) source.expel(reason, name);
     return those.length;
   }
+
+  /** The same for who has that name; false for who is not here, or can't be put out. */
+  expelNamed(name: string, reason: string): boolean {
+    const presence = this.presence(name);
+    return presence !== undefined && this.expel(presence, reason);
+  }
 }
 
 /** The latest last; of those by UDP one for each address. */

@@ -28,6 +28,10 @@ export class HouseRooms {
     return this.list.active.values();
   }
 
+  get activeCount(): number {
+    return this.list.active.size;
+  }
+
   /** The room of that name; it is made when there is none. */
   async openRoom(name: string): Promise<Room> {
     const asked = checkRoomName(name);

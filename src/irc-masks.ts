@@ -45,7 +45,7 @@ export function spellChannel(room: string): string {
 }
 
 /** No character is cut in two. */
-function cut(text: string, maxChars: number): string {
+export function cut(text: string, maxChars: number): string {
   return text.length <= maxChars ? text : text.slice(0, maxChars).replace(/[\ud800-\udbff]$/, '');
 }
 

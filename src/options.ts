@@ -12,6 +12,7 @@ import {
   wholeNumber,
 } from './arguments.ts';
 import { BUILT, DIALECTS, type DialectName } from './dialects.ts';
+import { IRC_ROWS, type IrcWanted, ircOf } from './irc-options.ts';
 import type { KillPolicy } from './lab.ts';
 import { parseLimit, trustedCidr, type Written } from './limits.ts';
 import { LEVELS, type Level } from './log.ts';
@@ -46,6 +47,7 @@ export interface ServerOptions {
   readonly uploads: UploadOptions | undefined;
   /** The server's own address in links, without a slash at its end. */
   readonly publicUrl: string | undefined;
+  readonly irc: IrcWanted;
   /** A file of names and passwords to be taken over as accounts. */
   readonly importUsers: string | undefined;
   /** A login ends with its connection, whatever classic clients do. */
@@ -121,9 +123,10 @@ const SERVER: CommandLine = {
     { flag: '--upload-accounts-only', help: 'Who brings a file gives the password of an account' },
     {
       flag: '--public-url <url>',
-      help: "This server's address in links, for example https://chat.example",
+      help: "This server's address in links, as https://chat.example",
       shownDefault: 'as it was reached',
     },
+    ...IRC_ROWS,
     { flag: '--import-users <file>', help: 'Make accounts of the rows NAME,PASSWORD of a file' },
     { flag: '--strict-lobby', help: 'Classic lobby clients log in again after each room' },
     {
@@ -209,6 +212,7 @@ export function readServerOptions(
     openFiles: given.has('open-files'),
     uploads: uploadsOf(given, file),
     publicUrl: publicUrlOf(given.one('public-url')),
+    irc: ircOf(given),
     importUsers: given.one('import-users'),
     strictLobby: given.has('strict-lobby'),
     multicastIf: multicastIfOf(given.one('multicast-if')),

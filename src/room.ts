@@ -53,6 +53,8 @@ export class Member {
 export class Room {
   readonly key: string;
   readonly name: string;
+  /** When that was, by the time of day. */
+  readonly made: number;
   /** Everybody in it, of every node, in the order in which they came. */
   readonly people = new Map<string, Person>();
   /** Its number in each dialect that numbers rooms, as far as this node has heard. */
@@ -66,6 +68,7 @@ export class Room {
   constructor(record: StoredRoom) {
     this.key = record.key;
     this.name = record.name;
+    this.made = record.made;
     this.refs = new Map(record.refs);
     const { description, owner, password } = record;
     this.settings = { description, owner, password };

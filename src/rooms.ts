@@ -235,6 +235,11 @@ export class House extends HouseRooms {
     });
   }
 
+  /** What is no post is refused like one. */
+  checkSpeech(member: Member, room: Room): void {
+    checkSpeech(member, room, this.#matches);
+  }
+
   /** Tags without a text; returns the id. */
   signal(member: Member, room: Room, tags: ClientTags): string {
     checkSpeech(member, room, this.#matches);

@@ -12,12 +12,15 @@ import { Bans } from './bans.ts';
 import { Console } from './console.ts';
 import { ConsoleScreen, hasOperator } from './console-screen.ts';
 import { type DialectTable, dialectTable } from './dialects.ts';
+import type { Person } from './events.ts';
 import { Files } from './files.ts';
 import { Gate } from './gate.ts';
 import { GuardedHouse } from './guarded-house.ts';
 import { Http } from './http.ts';
 import type { HttpUploads } from './http-uploads.ts';
 import { importUsers } from './import-users.ts';
+import { MaskCache } from './irc-mask-cache.ts';
+import { IrcOpening } from './irc-opening.ts';
 import { readLimitsOf } from './limits-file.ts';
 import { Listener, type Listening } from './listen.ts';
 import { createLog, type Log, logBug, stackOf } from './log.ts';
@@ -142,13 +145,20 @@ async function run(options: ServerOptions): Promise<void> {
   const backbone = new LocalBackbone(metrics.watch(store));
   bans.load(await store.bans());
   const now = () => performance.now();
-  const house = new GuardedHouse({ backbone, wall: Date.now, onBug, bans, now, source: () => serving.source });
+  const masks = new MaskCache();
+  const maskMatches = (mask: string, person: Person) => masks.matches(mask, person);
+  const source = () => serving.source;
+  const house = new GuardedHouse({ backbone, wall: Date.now, onBug, bans, now, source, maskMatches });
   const accounts = new Accounts({ backbone, hasher: new Passwords(), wall: Date.now, now });
   await takeOver(options, accounts, log);
   const uploads = await keepUploads(options, { house, accounts, bans, gate, log, metrics, random: randomToken });
   const files = new Files({ random: randomToken, isOpen: options.openFiles });
+  const mainPort = bound.find(({ name }) => name === 'tcp')?.port ?? options.port;
+  const irc = openIrc(options, mainPort);
   reloadAll = () => {
-    const troubles = [reload(tls, log), reloadLimits(gate, options, log)].filter((one) => one !== undefined);
+    const troubles = [reload(tls, log), reloadLimits(gate, options, log), reloadMotd(irc)].filter(
+      (one) => one !== undefined,
+    );
     if (troubles.length > 0) throw new Error(troubles.join('; '));
     return 'read again';
   };
@@ -165,7 +175,7 @@ async function run(options: ServerOptions): Promise<void> {
   const dialects = dialectTable({
     house,
     files,
-    filesPort: bound.find(({ name }) => name === 'tcp')?.port ?? options.port,
+    filesPort: mainPort,
     studentId: options.studentId,
     advertise: options.advertise,
     kill: options.kill,
@@ -181,6 +191,9 @@ async function run(options: ServerOptions): Promise<void> {
     backbone,
     mailboxes: listener.mailboxes,
     wall: Date.now,
+    irc: irc.settings,
+    masks,
+    expel: ({ name }, reason) => house.expelNamed(name, reason),
     onTable: options.verbose ? (rows) => show(tableOf(rows)) : undefined,
     toOperator: (name, text) => {
       if (screen) screen.print(console.heard(name, text));
@@ -199,7 +212,7 @@ async function run(options: ServerOptions): Promise<void> {
     screen?.close();
     screen = undefined;
     log('info', 'stopping', { reason });
-    const graceMs = closeAll(dialects);
+    const graceMs = closeAll(dialects, reason);
     house.close(reason);
     bans.retry();
     const saved = Promise.race([store.close(), pause(STORE_MS)]);
@@ -233,6 +246,15 @@ function openGate(options: ServerOptions, bans: Bans): Gate {
     return new Gate(readLimitsOf(options), bans);
   } catch (error) {
     fail(2, (error as Error).message);
+  }
+}
+
+/** What is wrong with the message of the day is found out before anybody can connect. */
+function openIrc(options: ServerOptions, port: number): IrcOpening {
+  try {
+    return new IrcOpening(options, port);
+  } catch (error) {
+    fail(1, (error as Error).message);
   }
 }
 
@@ -276,6 +298,15 @@ function reloadLimits(gate: Gate, options: ServerOptions, log: Log): string | un
   }
 }
 
+/** The same. */
+function reloadMotd(irc: IrcOpening): string | undefined {
+  try {
+    irc.reload();
+  } catch (error) {
+    return `the old message of the day stays: ${(error as Error).message}`;
+  }
+}
+
 /** Clients that look at the certificate will not come in. */
 function warnOfDates({ facts }: TlsServer, log: Log): void {
   const reason = datesTrouble(facts, new Date());
@@ -297,8 +328,8 @@ function tableOf(rows: readonly TableRow[]): string {
 }
 
 /** Says how long connections are to stay open. */
-function closeAll(dialects: DialectTable): number {
-  return Math.max(...Object.values(dialects).map((dialect) => dialect.close?.() ?? 0));
+function closeAll(dialects: DialectTable, reason: string): number {
+  return Math.max(...Object.values(dialects).map((dialect) => dialect.close?.(reason) ?? 0));
 }
 
 function pause(ms: number): Promise<void> {

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { splitText } from '../src/wire.ts';
 import { decodeDatagram, encodeDatagram } from '../src/wire-datagram.ts';
 import { encodeRequest as encodeLobby, type LobbyReply, LobbyReplyDecoder } from '../src/wire-lobby.ts';
 import { chat, eventually, join, limited, pause, type Server, start } from './launch.ts';
@@ -198,6 +199,20 @@ async function lobby(server: Server): Promise<Voice> {
   };
 }
 
+async function irc(server: Server): Promise<Voice> {
+  const name = 'iris';
+  const line = await Line.open(server.tcp);
+  line.send(`NICK ${name}\r\nUSER ${name} 0 * :${name}\r\nJOIN #main\r\n`);
+  await line.until(/ 366 iris #main /);
+  return {
+    name,
+    say: (text) => {
+      for (const piece of splitText(text, 400)) line.send(`PRIVMSG #main :${piece}\r\n`);
+    },
+    heard: () => all(line.text, /^:([^\s!]+)!\S+ PRIVMSG #main :?(.*)\r\n/gm, name),
+  };
+}
+
 // --- what is said -------------------------------------------------------------------------------------------------
 
 const TEXTS = [
@@ -221,7 +236,7 @@ test_(
   async () => {
     const server = await start({ args: ['--pipe', '0'] });
     const voices: Voice[] = [];
-    for (const open of [lab, menu, pipe, datagram, lobby]) voices.push(await open(server));
+    for (const open of [lab, menu, pipe, datagram, lobby, irc]) voices.push(await open(server));
     await pause(300);
     for (const text of TEXTS) {
       for (const voice of voices) {

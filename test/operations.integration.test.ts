@@ -234,6 +234,18 @@ checks_('a damaged database, and one of somebody else', async () => {
   assert.match(about(checked, 'database'), /^bad .*not a Parley database/);
 });
 
+checks_('a message of the day, and one that is not there', async () => {
+  const directory = temporaryDirectory();
+  const file = path.join(directory, 'motd');
+  const missing = await check(['--motd', file], path.join(directory, 'house.db'));
+  assert.is(missing.status, 1);
+  assert.match(about(missing, 'motd'), /^bad .*ENOENT/);
+  fs.writeFileSync(file, 'one\ntwo\n');
+  const checked = await check(['--motd', file], path.join(directory, 'house.db'));
+  assert.is(checked.status, 0);
+  assert.is(about(checked, 'motd'), 'ok   motd: 2 lines');
+});
+
 const CERTIFICATES: Array<[what: string, shiftDays: number, status: number, line: RegExp]> = [
   ['good', 0, 0, /^ok .*CN=.*until \d{4}-.* sha256 [0-9A-F:]{95}$/],
   ['ended', -3651, 1, /^bad .*has ended/],

@@ -49,6 +49,7 @@ options('have these defaults', () => {
       isAccountsOnly: false,
     },
     publicUrl: undefined,
+    irc: { name: undefined, network: 'Parley', opers: [], replay: 20, motd: undefined },
     importUsers: undefined,
     strictLobby: false,
     multicastIf: undefined,
@@ -66,6 +67,7 @@ options('have these defaults', () => {
   });
 });
 
+const IRC = { name: undefined, network: 'Parley', opers: [], replay: 20, motd: undefined };
 type Row = [flag: string, value: string, field: keyof ServerOptions, wanted: unknown];
 const ROWS: Row[] = [
   ['host', '127.0.0.1', 'host', '127.0.0.1'],
@@ -107,6 +109,12 @@ const ROWS: Row[] = [
   ['pipe', 'off', 'pipe', 'off'],
   ['pipe', '0', 'pipe', 0],
   ['pipe', '50003', 'pipe', 50_003],
+  ['listen', 'irc:6667', 'listen', [{ dialect: 'irc', port: 6667 }]],
+  ['name', 'irc.example.org', 'irc', { ...IRC, name: 'irc.example.org' }],
+  ['network', 'Our House', 'irc', { ...IRC, network: 'Our House' }],
+  ['oper', 'ann', 'irc', { ...IRC, opers: ['ann'] }],
+  ['replay', '0', 'irc', { ...IRC, replay: 0 }],
+  ['motd', 'motd.txt', 'irc', { ...IRC, motd: 'motd.txt' }],
   ['listen', 'pipe:0', 'pipe', 'off'],
   ['listen', 'lab:0', 'pipe', 'auto'],
   ['listen', 'lab:6000', 'listen', [{ dialect: 'lab', port: 6000 }]],
@@ -261,7 +269,15 @@ const BAD: Array<[flag: string, value: string]> = [
   ['listen', 'lab:-1'],
   ['listen', 'lab:1:2'],
   ['listen', 'nonsense:6000'],
-  ['listen', 'irc:6667'],
+  ['listen', 'tls:6667'],
+  ['name', 'irc example'],
+  ['name', '-irc'],
+  ['name', 'i'.repeat(64)],
+  ['network', 'a\nb'],
+  ['network', ' a'],
+  ['network', 'n'.repeat(51)],
+  ['oper', ' '],
+  ['replay', '101'],
   ['kill', 'everybody'],
   ['kill', 'ANY'],
   ['student-id', 'x'.repeat(65)],

@@ -75,7 +75,7 @@ command_('prints its help to stdout and ends with 0', async () => {
       assert.match(stdout, new RegExp(`--${option} `));
     }
     const lines = stdout.split('\n');
-    assert.ok(lines.length <= 50, `${lines.length} lines`);
+    assert.ok(lines.length <= 64, `${lines.length} lines`);
     assert.ok(
       lines.every((line) => line.length <= 120),
       'no long line',
@@ -186,7 +186,7 @@ command_('logs in text and in JSON, one line for each event', async () => {
   for (const format of ['text', 'json']) {
     const server = await start({ args: ['--log-level', 'debug', '--log-format', format] });
     const client = await Client.connect(server.tcp);
-    client.send('NICK ann\x1b[31m\r\n');
+    client.send('NICK ann\x1b[31m\r\nQUIT\r\n');
     await client.toEnd();
     server.kill('SIGTERM');
     await server.exit();
@@ -195,7 +195,7 @@ command_('logs in text and in JSON, one line for each event', async () => {
       const events = lines.map((line) => JSON.parse(line));
       for (const { time, level } of events) assert.ok(Date.parse(time) > 0 && /^(?:info|debug)$/.test(level));
       const names = events.map(({ event }) => event);
-      for (const event of ['ready', 'connected', 'not built', 'disconnected', 'stopping']) {
+      for (const event of ['ready', 'connected', 'disconnected', 'stopping']) {
         assert.ok(names.includes(event), `${event} in ${names}`);
       }
     } else {
@@ -413,8 +413,6 @@ const port_ = limited(port);
 
 /** Dialects that are not built: [name, opening, the whole answer]. */
 const NOT_BUILT: ReadonlyArray<readonly [string, string | Uint8Array, RegExp]> = [
-  ['irc', 'NICK bob\r\nUSER bob 0 * :Bob\r\n', /^ERROR :[^\r\n]+\r\n$/],
-  ['irc', 'CAP LS 302\r\n', /^ERROR :[^\r\n]+\r\n$/],
   ['tls', Uint8Array.of(0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc, 0x03, 0x03), /^$/],
 ];
 

@@ -1,0 +1,78 @@
+// Layer 3. What is said in the house as lines of IRC, and the other way round. A text of several lines, or a long one, is
+// several messages; `/me waves` is an ACTION.
+
+import type { ClientTags } from './events.ts';
+import type { Said } from './irc.ts';
+import { encodeText } from './wire.ts';
+import { fitText, MAX_LINE_BYTES } from './wire-irc.ts';
+
+const CTCP = '\x01';
+const ACTION = `${CTCP}ACTION `;
+/** What an action begins with in the house. */
+export const ME = '/me ';
+/** Of a list in one line, beside the numeric and who is told. */
+const MAX_LIST_BYTES = 300;
+/** `:` before the source, blanks, `:` before the text, CR LF. */
+const AROUND_BYTES = 1 + 1 + 1 + 2 + 2;
+
+/** The last parameters of the messages that a text is. */
+export function linesOf(text: string, prefix: string, command: string, target: string, isFromIrc: boolean): string[] {
+  const isAction = text.startsWith(ME);
+  const said = isAction ? text.slice(ME.length) : text;
+  // what another dialect sends can't be a request to a program
+  const plain = isFromIrc && !isAction ? said : said.replaceAll(CTCP, '');
+  const around = bytesOf(prefix) + command.length + bytesOf(target) + AROUND_BYTES + (isAction ? ACTION.length + 1 : 0);
+  const pieces = fitText(plain, MAX_LINE_BYTES - around);
+  return isAction ? pieces.map((piece) => `${ACTION}${piece}${CTCP}`) : pieces;
+}
+
+/** Something that is said, and by whom. */
+export interface Spoken {
+  readonly by: Pick<Said, 'at' | 'account' | 'isBot'> & { readonly source: string };
+  readonly command: string;
+  readonly target: string;
+  readonly text: string;
+  readonly isFromIrc: boolean;
+  readonly msgid: string | undefined;
+  readonly client: ClientTags | undefined;
+}
+
+/** The messages that this is: each has an id of its own. */
+export function messagesIn({ by, command, target, text, isFromIrc, msgid, client }: Spoken): Said[] {
+  return linesOf(text, by.source, command, target, isFromIrc).map((line, nth) => ({
+    ...by,
+    command,
+    params: [target, line],
+    msgid: msgid === undefined || nth === 0 ? msgid : `${msgid}.${nth}`,
+    client,
+  }));
+}
+
+/** Undefined for a request to a program, which is nothing that is said. */
+export function textOf(line: string): string | undefined {
+  if (!line.startsWith(CTCP)) return line;
+  if (!line.startsWith(ACTION)) return undefined;
+  return ME + line.slice(ACTION.length, line.endsWith(CTCP) ? -CTCP.length : undefined);
+}
+
+/** Words in as few texts as there can be, none longer than that; what stands between them is one byte. */
+export function packWords(words: Iterable<string>, maxBytes = MAX_LIST_BYTES, between = ' '): string[] {
+  const texts: string[] = [];
+  let text = '';
+  let bytes = 0;
+  for (const word of words) {
+    const more = bytesOf(word);
+    if (text !== '' && bytes + 1 + more > maxBytes) {
+      texts.push(text);
+      text = '';
+    }
+    bytes = text === '' ? more : bytes + 1 + more;
+    text = text === '' ? word : text + between + word;
+  }
+  return text === '' ? texts : [...texts, text];
+}
+
+export function bytesOf(text: string): number {
+  // all but a few are ASCII
+  return /^\p{ASCII}*$/u.test(text) ? text.length : encodeText(text).length;
+}

@@ -1,0 +1,132 @@
+// Layer 3. What goes out to one IRC client: with the tags that it wants, in batches, with the label of the command that
+// it answers.
+
+import type { Said } from './irc.ts';
+import { encodeSaid } from './irc-audience.ts';
+import type { Caps } from './irc-caps.ts';
+import { encodeIrc, type IrcSent, type Tags } from './wire-irc.ts';
+
+const MAX_LABEL_CHARS = 64;
+
+type Line = { readonly said: Said } | { readonly message: IrcSent };
+
+export interface OutOptions {
+  readonly caps: Caps;
+  readonly source: string;
+  send(bytes: Uint8Array): void;
+  nextBatch(): string;
+}
+
+export class IrcOut {
+  readonly #options: OutOptions;
+  /** The label of the command under way, and what has answered it. */
+  #label: string | undefined;
+  #held: Line[] | undefined;
+  /** The batch of all that answers it, once a part of that has gone out. */
+  #answer: string | undefined;
+  /** The batch that is open. */
+  #batch: string | undefined;
+
+  constructor(options: OutOptions) {
+    this.#options = options;
+  }
+
+  /** What is sent until `settle` answers a command of that label. */
+  begin(label: string | undefined): void {
+    if (label === undefined || label.length > MAX_LABEL_CHARS || !this.#options.caps.has('labeled-response')) return;
+    this.#label = label;
+    this.#held = [];
+  }
+
+  /** What is there goes out, before what others say from now on; more may come. */
+  flush(): void {
+    const [label, held, source] = [this.#label, this.#held, this.#options.source];
+    if (label === undefined || !held || this.#batch !== undefined || !this.#options.caps.has('batch')) return;
+    const answer = this.#options.nextBatch();
+    this.#label = undefined;
+    this.#held = undefined;
+    this.#write({ message: { source, command: 'BATCH', params: [`+${answer}`, 'labeled-response'] } }, { label });
+    this.#answer = answer;
+    for (const line of held) this.#put(line);
+  }
+
+  settle(): void {
+    const [label, held, answer] = [this.#label, this.#held, this.#answer];
+    this.#label = undefined;
+    this.#held = undefined;
+    this.#answer = undefined;
+    if (answer !== undefined) {
+      return this.#write({ message: { source: this.#options.source, command: 'BATCH', params: [`-${answer}`] } });
+    }
+    if (label === undefined || !held) return;
+    const [first, last] = [held[0], held.at(-1)];
+    if (!first || !last) return this.#write({ message: { source: this.#options.source, command: 'ACK' } }, { label });
+    const reference = batchOf(first);
+    const isOneBatch = reference !== undefined && batchOf(last) === `-${reference.slice(1)}`;
+    if (held.length === 1 || isOneBatch || !this.#options.caps.has('batch')) {
+      for (const [at, line] of held.entries()) this.#write(line, at === 0 ? { label } : {});
+      return;
+    }
+    const batch = this.#options.nextBatch();
+    const { source } = this.#options;
+    this.#write({ message: { source, command: 'BATCH', params: [`+${batch}`, 'labeled-response'] } }, { label });
+    for (const line of held) this.#write(line, isInBatch(line) ? {} : { batch });
+    this.#write({ message: { source, command: 'BATCH', params: [`-${batch}`] } });
+  }
+
+  /** Answers and the like: no tags but those of labels and batches, and its own. */
+  send(message: IrcSent): void {
+    const { tags = {}, ...rest } = message;
+    this.#put({ message: { ...rest, tags: this.#batch === undefined ? tags : { ...tags, batch: this.#batch } } });
+  }
+
+  /** What somebody has said or done. */
+  tell(said: Said): void {
+    if (this.#batch === undefined) return this.#put({ said });
+    this.#put({ said: { ...said, tags: { batch: this.#batch } } });
+  }
+
+  /** What others have said or done: it answers nothing. */
+  news(line: Line): void {
+    this.#write(line);
+  }
+
+  /** What `work` sends is one batch, for who knows batches. */
+  batch(type: string, params: readonly string[], work: () => void): void {
+    if (!this.#options.caps.has('batch')) return work();
+    const { source } = this.#options;
+    const reference = this.#options.nextBatch();
+    this.send({ source, command: 'BATCH', params: [`+${reference}`, type, ...params] });
+    const outer = this.#batch;
+    this.#batch = reference;
+    work();
+    this.#batch = outer;
+    this.send({ source, command: 'BATCH', params: [`-${reference}`] });
+  }
+
+  #put(line: Line): void {
+    if (this.#held) this.#held.push(line);
+    else if (this.#answer === undefined || isInBatch(line)) this.#write(line);
+    else this.#write(line, { batch: this.#answer });
+  }
+
+  #write(line: Line, more: Tags = {}): void {
+    const { caps, send } = this.#options;
+    if ('said' in line) {
+      const { tags, ...said } = line.said;
+      return send(encodeSaid(said, caps.variant, { ...tags, ...more }));
+    }
+    const { tags, ...message } = line.message;
+    send(encodeIrc({ ...message, tags: { ...tags, ...more } }));
+  }
+}
+
+/** What a BATCH opens or closes. */
+function batchOf(line: Line): string | undefined {
+  return 'message' in line && line.message.command === 'BATCH' ? line.message.params?.[0] : undefined;
+}
+
+function isInBatch(line: Line): boolean {
+  const tags = 'said' in line ? line.said.tags : line.message.tags;
+  return tags?.batch !== undefined;
+}
