@@ -125,7 +125,7 @@ test('who was there before a restart is where it was, and is put out like others
   const world = open('', startedAgain(before.on.store));
   const { on, house } = world;
   await on.pass(100);
-  assert.equal(house.presence('x')?.sources, [{ remote: X, isDatagram: true }]);
+  assert.equal(house.presence('x')?.sources, [{ remote: X, isDatagram: true, isGone: false }]);
   on.sent.length = 0;
   assert.ok(kick(world, 'x'));
   await on.pass(1000);

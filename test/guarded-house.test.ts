@@ -36,7 +36,7 @@ out('who has not been heard since the start is where the dialect says, and put o
   const tongue = new AfarTongue('datagram');
   await on.house.enter('bob', tongue, 'exactly');
   const bob = on.house.presence('bob');
-  assert.equal(bob?.sources, [{ remote: AT, isDatagram: true }]);
+  assert.equal(bob?.sources, [{ remote: AT, isDatagram: true, isGone: false }]);
   assert.ok(bob && on.house.expel(bob, 'enough'));
   assert.equal([tongue.told, on.house.people], [['bob: enough'], 0]);
 });
