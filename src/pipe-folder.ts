@@ -7,14 +7,15 @@ import { UsageError } from './arguments.ts';
 import { HouseError } from './errors.ts';
 import { checkFileName } from './file-names.ts';
 
-/** Questions come faster than files. */
-const FRESH_MS = 100;
+/** The clock that dates changes may stand still for so long. */
+const CLOCK_MS = 50;
 const MAX_FILES = 10_000;
 
 export class Folder {
   readonly #directory: string;
   #names: readonly string[] = [];
-  #readAt = Number.NEGATIVE_INFINITY;
+  /** When the directory had been changed last, as far as the names are of then for sure. */
+  #changedMs: number | undefined;
 
   /** It is made when it is missing. */
   constructor(directory: string) {
@@ -26,14 +27,23 @@ export class Folder {
     }
   }
 
+  /** Those of now: questions come faster than files, so that it is read again only after a change. */
   readonly names = (): readonly string[] => {
-    const now = performance.now();
-    if (now - this.#readAt > FRESH_MS) {
-      this.#names = this.#read();
-      this.#readAt = now;
-    }
+    const changedMs = this.#whenChanged();
+    if (changedMs !== undefined && changedMs === this.#changedMs) return this.#names;
+    const isSettled = changedMs !== undefined && Math.abs(Date.now() - changedMs) > CLOCK_MS;
+    this.#names = this.#read();
+    this.#changedMs = isSettled ? changedMs : undefined;
     return this.#names;
   };
+
+  #whenChanged(): number | undefined {
+    try {
+      return fs.statSync(this.#directory).mtimeMs;
+    } catch {
+      return undefined;
+    }
+  }
 
   /** None while it can't be read. */
   #read(): string[] {

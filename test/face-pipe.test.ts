@@ -101,6 +101,22 @@ test('a folder is made, and only what others can ask for is in it', () => {
   }
 });
 
+test('a file is there from the moment when it was put there, and no longer than it is', () => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-test-'));
+  try {
+    const folder = new Folder(directory);
+    for (let at = 0; at < 200; at++) {
+      fs.writeFileSync(path.join(directory, `f${at}`), '');
+      assert.ok(folder.names().includes(`f${at}`));
+      if (at % 3 > 0) continue;
+      fs.rmSync(path.join(directory, `f${at}`));
+      assert.not(folder.names().includes(`f${at}`));
+    }
+  } finally {
+    fs.rmSync(directory, { recursive: true, force: true });
+  }
+});
+
 test('a trace among what is shared is refused, whatever leads there', () => {
   const parent = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-test-'));
   try {

@@ -52,7 +52,7 @@ function put({ dir }: Person, name: string, bytes: number): Buffer {
 
 async function arrived({ program }: Person, file: string, how: RegExp, ms = LONG_MS): Promise<void> {
   const [line] = await program.printed(new RegExp(`^${file} from .*\n`, 'm'), ms);
-  assert.match(line, how);
+  assert.match(line, how, `${line} after\n${program.stdout}${program.stderr}`);
 }
 
 function has({ dir }: Person, name: string, content: Uint8Array): void {
