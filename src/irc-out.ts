@@ -10,15 +10,16 @@ const MAX_LABEL_CHARS = 64;
 
 type Line = { readonly said: Said } | { readonly message: IrcSent };
 
-export interface OutOptions {
+/** Where it goes: the connection itself, for an object of its own for each of them would cost memory. */
+export interface Outlet {
   readonly caps: Caps;
   readonly source: string;
-  send(bytes: Uint8Array): void;
+  write(bytes: Uint8Array): void;
   nextBatch(): string;
 }
 
 export class IrcOut {
-  readonly #options: OutOptions;
+  readonly #outlet: Outlet;
   /** The label of the command under way, and what has answered it. */
   #label: string | undefined;
   #held: Line[] | undefined;
@@ -27,22 +28,22 @@ export class IrcOut {
   /** The batch that is open. */
   #batch: string | undefined;
 
-  constructor(options: OutOptions) {
-    this.#options = options;
+  constructor(outlet: Outlet) {
+    this.#outlet = outlet;
   }
 
   /** What is sent until `settle` answers a command of that label. */
   begin(label: string | undefined): void {
-    if (label === undefined || label.length > MAX_LABEL_CHARS || !this.#options.caps.has('labeled-response')) return;
+    if (label === undefined || label.length > MAX_LABEL_CHARS || !this.#outlet.caps.has('labeled-response')) return;
     this.#label = label;
     this.#held = [];
   }
 
   /** What is there goes out, before what others say from now on; more may come. */
   flush(): void {
-    const [label, held, source] = [this.#label, this.#held, this.#options.source];
-    if (label === undefined || !held || this.#batch !== undefined || !this.#options.caps.has('batch')) return;
-    const answer = this.#options.nextBatch();
+    const [label, held, source] = [this.#label, this.#held, this.#outlet.source];
+    if (label === undefined || !held || this.#batch !== undefined || !this.#outlet.caps.has('batch')) return;
+    const answer = this.#outlet.nextBatch();
     this.#label = undefined;
     this.#held = undefined;
     this.#write({ message: { source, command: 'BATCH', params: [`+${answer}`, 'labeled-response'] } }, { label });
@@ -56,19 +57,19 @@ export class IrcOut {
     this.#held = undefined;
     this.#answer = undefined;
     if (answer !== undefined) {
-      return this.#write({ message: { source: this.#options.source, command: 'BATCH', params: [`-${answer}`] } });
+      return this.#write({ message: { source: this.#outlet.source, command: 'BATCH', params: [`-${answer}`] } });
     }
     if (label === undefined || !held) return;
     const [first, last] = [held[0], held.at(-1)];
-    if (!first || !last) return this.#write({ message: { source: this.#options.source, command: 'ACK' } }, { label });
+    if (!first || !last) return this.#write({ message: { source: this.#outlet.source, command: 'ACK' } }, { label });
     const reference = batchOf(first);
     const isOneBatch = reference !== undefined && batchOf(last) === `-${reference.slice(1)}`;
-    if (held.length === 1 || isOneBatch || !this.#options.caps.has('batch')) {
+    if (held.length === 1 || isOneBatch || !this.#outlet.caps.has('batch')) {
       for (const [at, line] of held.entries()) this.#write(line, at === 0 ? { label } : {});
       return;
     }
-    const batch = this.#options.nextBatch();
-    const { source } = this.#options;
+    const batch = this.#outlet.nextBatch();
+    const { source } = this.#outlet;
     this.#write({ message: { source, command: 'BATCH', params: [`+${batch}`, 'labeled-response'] } }, { label });
     for (const line of held) this.#write(line, isInBatch(line) ? {} : { batch });
     this.#write({ message: { source, command: 'BATCH', params: [`-${batch}`] } });
@@ -93,9 +94,9 @@ export class IrcOut {
 
   /** What `work` sends is one batch, for who knows batches. */
   batch(type: string, params: readonly string[], work: () => void): void {
-    if (!this.#options.caps.has('batch')) return work();
-    const { source } = this.#options;
-    const reference = this.#options.nextBatch();
+    if (!this.#outlet.caps.has('batch')) return work();
+    const { source } = this.#outlet;
+    const reference = this.#outlet.nextBatch();
     this.send({ source, command: 'BATCH', params: [`+${reference}`, type, ...params] });
     const outer = this.#batch;
     this.#batch = reference;
@@ -111,13 +112,13 @@ export class IrcOut {
   }
 
   #write(line: Line, more: Tags = {}): void {
-    const { caps, send } = this.#options;
+    const outlet = this.#outlet;
     if ('said' in line) {
       const { tags, ...said } = line.said;
-      return send(encodeSaid(said, caps.variant, { ...tags, ...more }));
+      return outlet.write(encodeSaid(said, outlet.caps.variant, { ...tags, ...more }));
     }
     const { tags, ...message } = line.message;
-    send(encodeIrc({ ...message, tags: { ...tags, ...more } }));
+    outlet.write(encodeIrc({ ...message, tags: { ...tags, ...more } }));
   }
 }
 

@@ -10,7 +10,7 @@ import { Caps } from './irc-caps.ts';
 import { commandNamed } from './irc-commands.ts';
 import { messagesIn } from './irc-lines.ts';
 import { NUMERICS, type Numeric } from './irc-numerics.ts';
-import { IrcOut } from './irc-out.ts';
+import { IrcOut, type Outlet } from './irc-out.ts';
 import { Pulse, SILENCE_MS } from './irc-pulse.ts';
 import { Registration } from './irc-registration.ts';
 import type { Member, Room } from './room.ts';
@@ -25,7 +25,7 @@ const NEVER = Number.POSITIVE_INFINITY;
 
 export type UserMode = 'i' | 'o' | 'w' | 'B';
 
-export class IrcSession implements Session {
+export class IrcSession implements Session, Outlet {
   readonly irc: Irc;
   readonly port: Port;
   readonly caps = new Caps();
@@ -42,7 +42,8 @@ export class IrcSession implements Session {
   markers: Map<string, number> | undefined;
   /** Of SASL, what has come of it. */
   sasl: string | undefined;
-  readonly #modes = new Set<UserMode>();
+  /** Letters; of `o` the member knows. */
+  #modes = '';
   readonly #audiences = new Map<Room, IrcAudience>();
   signedOn = 0;
   /** When it said something last, on the clock of `receive`. */
@@ -61,14 +62,7 @@ export class IrcSession implements Session {
     this.irc = irc;
     this.port = port;
     this.#pulse = new Pulse(irc.options.now());
-    this.out = new IrcOut({
-      caps: this.caps,
-      source: irc.serverName,
-      send: (bytes) => {
-        if (!this.#gone) port.send(bytes);
-      },
-      nextBatch: () => irc.nextBatch(),
-    });
+    this.out = new IrcOut(this);
     this.registration = new Registration(this);
     irc.opened(this);
   }
@@ -117,6 +111,20 @@ export class IrcSession implements Session {
     return this.#pulse.deadline();
   }
 
+  // --- Outlet ----------------------------------------------------------------------------------------------
+
+  get source(): string {
+    return this.irc.serverName;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.#gone) this.port.send(bytes);
+  }
+
+  nextBatch(): string {
+    return this.irc.nextBatch();
+  }
+
   // --- who it is -------------------------------------------------------------------------------------------
 
   /** `*` for who has none yet. */
@@ -135,14 +143,13 @@ export class IrcSession implements Session {
   }
 
   hasMode(mode: UserMode): boolean {
-    return mode === 'o' ? (this.member?.isWarden ?? false) : this.#modes.has(mode);
+    return mode === 'o' ? (this.member?.isWarden ?? false) : this.#modes.includes(mode);
   }
 
   setMode(mode: UserMode, isOn: boolean): void {
     if (mode === 'o') {
       if (this.member) this.member.isWarden = isOn;
-    } else if (isOn) this.#modes.add(mode);
-    else this.#modes.delete(mode);
+    } else this.#modes = this.#modes.replace(mode, '') + (isOn ? mode : '');
     const counted = { o: this.irc.opers, i: this.irc.invisible, w: undefined, B: undefined }[mode];
     if (isOn) counted?.add(this);
     else counted?.delete(this);
