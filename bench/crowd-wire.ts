@@ -24,6 +24,8 @@ export interface Wire {
   /** What ends a post, both ways. */
   readonly requestEnd: string;
   readonly blockEnd: string;
+  /** So many come in at once: a server may let people in once a second. */
+  readonly atOnce: number;
   /** Who posts gets the post back. */
   readonly echoes: boolean;
   /** A question that any connection may ask at once, or one that has registered, and its answer. */
@@ -103,6 +105,7 @@ function joinIrc(port: number, room: string, handle: string): Promise<Connection
 export const WIRES: Readonly<Record<string, Wire>> = {
   lab: {
     join: joinLab,
+    atOnce: 64,
     requestEnd: '\n\n',
     blockEnd: '\n\n',
     echoes: true,
@@ -111,6 +114,7 @@ export const WIRES: Readonly<Record<string, Wire>> = {
   },
   irc: {
     join: joinIrc,
+    atOnce: 2000,
     requestEnd: '\r\n',
     blockEnd: '\r\n',
     echoes: false,

@@ -75,7 +75,7 @@ export class Crowd {
 
   /** Brings `size` connections into one room and waits until the last announcement has reached the last of them. */
   static async gather(wire: Wire, port: number, size: number, senders: number): Promise<Crowd> {
-    const members = await inParallel(size, 32, (index) => wire.join(port, 'bench', handleOf(index)));
+    const members = await inParallel(size, wire.atOnce, (index) => wire.join(port, 'bench', handleOf(index)));
     await settle(wire, members);
     return new Crowd(wire, members, senders);
   }

@@ -165,22 +165,22 @@ async function measureIdle(): Promise<Idle> {
   const first = 2 * roomSize;
   const connections = Math.min(Number(options.connections), readOpenFileLimit() - SPARE_FILES - first);
   const enter = (index: number) => wire.join(port, `idle-${Math.floor(index / roomSize)}`, handleOf(index));
-  await inParallel(first, 32, enter);
+  await inParallel(first, wire.atOnce, enter);
   const before = await settledRssKb();
-  await inParallel(connections, 32, (index) => enter(first + index));
+  await inParallel(connections, wire.atOnce, (index) => enter(first + index));
   const after = await settledRssKb();
   return { connections, kbEach: (after - before) / connections, rssAtStartMb: before / 1024, rssMb: after / 1024 };
 }
 
-/** Each connects and joins a room of its own; 64 of them are at it at any time. */
+/** Each connects and joins a room of its own. */
 async function measureConnections(): Promise<Connections> {
   const warmUp = 200;
   const count = Math.min(Number(options.connections), readOpenFileLimit() - SPARE_FILES - warmUp);
   const enter = (index: number) => wire.join(port, `room-${index}`, handleOf(index));
-  await inParallel(warmUp, 64, enter);
+  await inParallel(warmUp, wire.atOnce, enter);
   const cpu = readCpuTime(pid);
   const start = performance.now();
-  await inParallel(count, 64, (index) => enter(warmUp + index));
+  await inParallel(count, wire.atOnce, (index) => enter(warmUp + index));
   const seconds = (performance.now() - start) / 1000;
   return { perSecond: count / seconds, cpuUsEach: (readCpuTime(pid).processUs - cpu.processUs) / count };
 }
