@@ -10,7 +10,9 @@ const FILE_TIMEOUT_MS = 180_000;
 const MAX_OUTPUT = 1 << 20; // of a file that floods, the end is what counts
 const UNIT_AT_ONCE = 2;
 const INTEGRATION_AT_ONCE = 2; // they wait more than they work
-const WAITING = ['files-stall', 'accounts', 'soak', 'uploads-stall', 'irc-clients'].map((name) => `${name}.integration.test.ts`);
+const WAITING = ['files-stall', 'accounts', 'soak', 'uploads-stall', 'irc-clients'].map(
+  (name) => `${name}.integration.test.ts`,
+);
 
 const root = path.join(import.meta.dirname, '..');
 const bin = path.join(root, 'node_modules', '.bin');
