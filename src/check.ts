@@ -33,15 +33,15 @@ export async function check(
 }
 
 function rowsOf(options: ServerOptions, env: Environment, now: Date): Row[] {
-  const isKept = options.data !== ':memory:';
+  const { data, importUsers } = options;
   return [
     ['options', () => ok(options.requireTls ? 'TLS is required' : 'understood')],
     ...unknownVariables(env).map((name): Row => [name, () => note('no variable of that name is known')]),
     ['limits', () => checkLimits(options), 2],
     ['certificate', () => checkCertificate(options.tls, now)],
     ['database', () => checkDatabase(options)],
-    ...(isKept ? [['disk', () => checkDisk(options)] as const] : []),
-    ...(options.importUsers === undefined ? [] : [['users', () => checkUsers(options)] as const]),
+    ...(data === ':memory:' ? [] : [['disk', () => checkDisk(options)] as const]),
+    ...(importUsers === undefined ? [] : [['users', () => checkUsers(importUsers)] as const]),
     ['admin socket', () => checkAdmin(options)],
     ...checkPorts(options),
   ];

@@ -4,6 +4,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { clearInterval, setInterval } from 'node:timers';
+import { plainIp } from './addresses.ts';
 import { HouseError } from './errors.ts';
 import type { FileOwner, Files } from './files.ts';
 import type { Visit } from './gate.ts';
@@ -57,6 +58,13 @@ export class Http {
 
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  /** Says how many that were. */
+  closeFrom(isThere: (ip: string) => boolean): number {
+    const those = [...this.#sockets].filter((socket) => isThere(plainIp(socket.remoteAddress)));
+    for (const socket of those) socket.destroy();
+    return those.length;
   }
 
   /** Whoever fetches is cut, and resumes with the next server. */
