@@ -1,7 +1,3 @@
-// The same loads for several servers in one interleaved run: in each round every point is measured for each of them in turn,
-// with a fresh server, the order rotated; the tables give medians over the rounds, and the ratio of the best rounds
-// beside that of the medians.
-import { performance } from 'node:perf_hooks';
 import {
   formatCount,
   formatNumber,
@@ -9,6 +5,8 @@ import {
   median,
   printTable,
   removeTempDir,
+  rotate,
+  roundsOf,
   runScript,
   type Server,
 } from './harness.ts';
@@ -134,10 +132,6 @@ async function measure(candidate: Candidate, wire: string, args: string[]): Prom
   }
 }
 
-function rotate<T>(items: T[], by: number): T[] {
-  return items.map((_, index) => items[(index + by) % items.length] as T);
-}
-
 /** The figures of each round for each row and candidate, and what went wrong. */
 class Results {
   readonly failures: string[] = [];
@@ -172,13 +166,7 @@ async function runRounds(
   budgetMs: number,
 ): Promise<Results> {
   const results = new Results();
-  const start = performance.now();
-  for (let round = 0; round < rounds; round++) {
-    const elapsedMs = performance.now() - start;
-    if (round > 0 && elapsedMs * (1 + 1 / round) > budgetMs) {
-      process.stderr.write(`no time for more than ${round} of ${rounds} rounds\n`);
-      break;
-    }
+  for (const round of roundsOf(rounds, budgetMs)) {
     for (const line of rows) {
       for (const candidate of rotate(candidates, round)) {
         const name = `round ${round + 1}, ${line.part} ${line.part === 'throughput' ? line.label : ''}`.trim();

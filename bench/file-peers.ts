@@ -7,15 +7,15 @@
 //   node bench/file-peers.ts static --dir DIR                      a static file server of node:http
 import { createReadStream, statSync } from 'node:fs';
 import http from 'node:http';
-import net, { type Server, type Socket } from 'node:net';
+import net, { type Server } from 'node:net';
 import path from 'node:path';
 import { setTimeout } from 'node:timers';
 import { parseArgs } from 'node:util';
 import { encodeRequest, type MenuReply, MenuReplyDecoder } from '../src/wire-menu.ts';
-import { OWNER, send, sizeOf } from './file-bytes.ts';
+import { OWNER, sizeOf } from './file-bytes.ts';
+import { push, serve, VERSION } from './file-owner.ts';
 
 const HOST = '127.0.0.1';
-const VERSION = 'v1';
 /** Ends a peer whose parent is gone. */
 const LIFETIME_MS = 120_000;
 
@@ -47,28 +47,6 @@ async function runOwner(): Promise<void> {
   enter(Number(options['server-port']), port);
 }
 
-/** One GET for each connection, of the whole or of one range. By hand: node:http would be the slowest part. */
-function serve(socket: Socket): void {
-  let request = '';
-  // whoever breaks off is done
-  socket.on('error', () => {});
-  socket.on('data', (bytes: Buffer) => {
-    request += bytes.toString('latin1');
-    if (!request.includes('\r\n\r\n')) return;
-    socket.removeAllListeners('data').resume();
-    const size = sizeOf(/^GET \/(?:files\/\w+\/)?([\w-]+) /.exec(request)?.[1] ?? '');
-    if (size === undefined) return void socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
-    const [, first, last] = /^range: bytes=(\d+)-(\d+)\r$/im.exec(request) ?? [];
-    const from = Number(first ?? 0);
-    const to = last === undefined ? size : Number(last) + 1;
-    const status = first === undefined ? '200 OK' : '206 Partial Content';
-    const range = first === undefined ? '' : `Content-Range: bytes ${from}-${to - 1}/${size}\r\n`;
-    const length = `Content-Length: ${to - from}\r\n`;
-    const head = `HTTP/1.1 ${status}\r\n${length}${range}ETag: "${VERSION}"\r\nConnection: close\r\n\r\n`;
-    send(socket, head, from, to, () => socket.end());
-  });
-}
-
 function enter(serverPort: number, listenPort: number): void {
   const decoder = new MenuReplyDecoder();
   const chat = net.connect({ host: HOST, port: serverPort, noDelay: true });
@@ -92,16 +70,6 @@ function enter(serverPort: number, listenPort: number): void {
   });
   chat.on('close', () => process.exit(1));
   chat.write(encodeRequest({ kind: 'name', client: 'full', name: OWNER, listen: listenPort }));
-}
-
-function push(serverPort: number, ticket: string, from: number, to: number): void {
-  const socket = net.connect({ host: HOST, port: serverPort, noDelay: true });
-  socket.on('error', () => {});
-  socket.resume();
-  const length = `Content-Length: ${to - from}\r\n`;
-  const head = `PUT /relay/${ticket} HTTP/1.1\r\nHost: ${HOST}\r\n${length}Connection: close\r\n\r\n`;
-  // the server closes, when it has answered
-  send(socket, head, from, to, () => {});
 }
 
 // --- proxy ------------------------------------------------------------------------------------------------

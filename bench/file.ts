@@ -3,7 +3,6 @@
 // rounds, and the ratio of the best rounds beside that of the medians.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import {
   type Chat,
@@ -21,7 +20,17 @@ import {
   type Transfer,
 } from './file-measure.ts';
 import { isInstalled } from './file-programs.ts';
-import { cleanUpOnExit, formatNumber, median, printMachine, printTable, ROOT, removeTempDir } from './harness.ts';
+import {
+  cleanUpOnExit,
+  formatNumber,
+  median,
+  printMachine,
+  printTable,
+  ROOT,
+  removeTempDir,
+  rotate,
+  roundsOf,
+} from './harness.ts';
 
 export const PARTS = ['relay', 'curl', 'clients', 'chat', 'memory'] as const;
 type Part = (typeof PARTS)[number];
@@ -134,10 +143,6 @@ class Results {
   }
 }
 
-function rotate<T>(items: T[], by: number): T[] {
-  return items.map((_, index) => items[(index + by) % items.length] as T);
-}
-
 function showFigures(figures: Figures): string {
   return Object.entries(figures)
     .map(([name, value]) => `${name} ${formatNumber(value, 3)}`)
@@ -147,13 +152,7 @@ function showFigures(figures: Figures): string {
 /** Rounds over all rows, as many as asked for and the time allows. */
 async function runRounds(rows: Row[], rounds: number, budgetMs: number): Promise<Results> {
   const results = new Results();
-  const start = performance.now();
-  for (let round = 0; round < rounds; round++) {
-    const elapsedMs = performance.now() - start;
-    if (round > 0 && elapsedMs * (1 + 1 / round) > budgetMs) {
-      process.stderr.write(`no time for more than ${round} of ${rounds} rounds\n`);
-      break;
-    }
+  for (const round of roundsOf(rounds, budgetMs)) {
     for (const row of rotate(rows, round)) {
       const name = `round ${round + 1}, ${row.part}, ${row.label}`;
       try {

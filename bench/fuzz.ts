@@ -6,12 +6,12 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
-import { parseArgs } from 'node:util';
 import { breakBytes, DATAGRAMS, SAMPLES } from './fuzz-bytes.ts';
 import { cleanUpOnExit } from './harness.ts';
 import { Chance } from './soak-chance.ts';
 import { HOST, House } from './soak-house.ts';
 import { askForDoor } from './soak-lobby-people.ts';
+import { type RunOptions, readRun } from './soak-options.ts';
 
 const USAGE = `Usage: node bench/fuzz.ts [options]
 
@@ -48,7 +48,6 @@ const BACK_MS = 20_000;
 const WAITS_FROM_S = 30;
 const MORE_DESCRIPTORS = 4;
 
-type Options = { server: string[]; seconds: number; seed: number };
 type Counts = Record<string, number>;
 
 class Fuzz {
@@ -205,7 +204,7 @@ async function answersHelo(socket: net.Socket): Promise<boolean> {
 
 // ------------------------------------------------------------------------------------------------------------------
 
-async function fuzzServer({ server, seconds, seed }: Options): Promise<Fuzz> {
+async function fuzzServer({ server, seconds, seed }: RunOptions): Promise<Fuzz> {
   const house = new House({ command: server, args: ARGS, forgiven: FORGIVEN });
   const fuzz = new Fuzz(house);
   await house.start();
@@ -234,30 +233,12 @@ async function fuzzServer({ server, seconds, seed }: Options): Promise<Fuzz> {
 
 async function waitForDescriptors({ house, counts, troubles }: Fuzz): Promise<void> {
   const due = (counts['descriptors before'] ?? 0) + MORE_DESCRIPTORS;
-  for (const end = performance.now() + BACK_MS; house.descriptors() > due && performance.now() < end; )
-    await sleep(100);
-  if (house.descriptors() > due) troubles.push(`${house.descriptors()} descriptors, ${due} are due`);
-}
-
-function parseOptions(args: string[]): Options | undefined {
-  const { values } = parseArgs({
-    args,
-    options: {
-      server: { type: 'string', default: DEFAULT_SERVER },
-      seconds: { type: 'string', default: '300' },
-      seed: { type: 'string', default: '1' },
-      only: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return undefined;
-  const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
-  if (!(seconds >= 1) || !Number.isSafeInteger(seed)) throw new Error('--seconds and --seed take a number');
-  return { server: values.server.split(/\s+/).filter((word) => word !== ''), seconds, seed };
+  const left = await house.descriptorsBack(due, BACK_MS);
+  if (left > due) troubles.push(`${left} descriptors, ${due} are due`);
 }
 
 export async function runFuzz(args: string[]): Promise<void> {
-  const options = parseOptions(args);
+  const options = readRun(args, { server: DEFAULT_SERVER, seconds: 300, leastSeconds: 1 });
   if (options === undefined) {
     process.stdout.write(USAGE);
     return;

@@ -175,3 +175,21 @@ export function printMachine(): void {
       `open files ${readOpenFileLimit()} · ${new Date().toISOString().slice(0, 10)}\n`,
   );
 }
+
+/** The numbers of so many rounds, as the time allows. */
+export function* roundsOf(most: number, budgetMs: number): Generator<number> {
+  const start = performance.now();
+  for (let round = 0; round < most; round++) {
+    const elapsedMs = performance.now() - start;
+    if (round > 0 && elapsedMs * (1 + 1 / round) > budgetMs) {
+      process.stderr.write(`no time for more than ${round} of ${most} rounds\n`);
+      return;
+    }
+    yield round;
+  }
+}
+
+/** Neighbours should not always be measured in the same order. */
+export function rotate<T>(items: readonly T[], by: number): T[] {
+  return items.map((_, index) => items[(index + by) % items.length] as T);
+}

@@ -6,13 +6,13 @@ import http from 'node:http';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeRequest, type MenuReply, MenuReplyDecoder } from '../src/wire-menu.ts';
-import { matches, send, sizeOf } from './file-bytes.ts';
+import { matches, sizeOf } from './file-bytes.ts';
+import { push, serve, VERSION } from './file-owner.ts';
 import type { Chance } from './soak-chance.ts';
 import { HOST, type House } from './soak-house.ts';
 import type { Ledger } from './soak-ledger.ts';
 import { Wire } from './soak-people.ts';
 
-const VERSION = 'v1';
 const SIZES = [0, 1, 65_536, 1_000_003, 3_000_017];
 const PAUSE_MS = 300;
 const ATTEND_MS = 1000;
@@ -60,7 +60,7 @@ export class Owner {
 
   #answer(reply: MenuReply): void {
     if (reply.kind === 'welcome') this.isIn = reply.name === this.name;
-    else if (reply.kind === 'push') bring(this.#house.port, reply.ticket, reply.from, reply.to);
+    else if (reply.kind === 'push') push(this.#house.port, reply.ticket, reply.from, reply.to);
     else if (reply.kind === 'want') {
       const { ticket, file } = reply;
       const size = sizeOf(file);
@@ -71,35 +71,6 @@ export class Owner {
       );
     }
   }
-}
-
-/** One range for each connection. */
-function serve(socket: net.Socket): void {
-  let request = '';
-  // whoever breaks off is done
-  socket.on('error', () => {});
-  socket.on('data', (bytes: Buffer) => {
-    request += bytes.toString('latin1');
-    if (!request.includes('\r\n\r\n')) return;
-    socket.removeAllListeners('data').resume();
-    const size = sizeOf(/^GET \/([\w-]+) /.exec(request)?.[1] ?? '');
-    const [, first, last] = /^range: bytes=(\d+)-(\d+)\r$/im.exec(request) ?? [];
-    if (size === undefined) return void socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n');
-    const [from, to] = [Number(first ?? 0), last === undefined ? size : Number(last) + 1];
-    const status = first === undefined ? '200 OK' : '206 Partial Content';
-    const range = first === undefined ? '' : `Content-Range: bytes ${from}-${to - 1}/${size}\r\n`;
-    const head = `HTTP/1.1 ${status}\r\nContent-Length: ${to - from}\r\n${range}ETag: "${VERSION}"\r\nConnection: close\r\n\r\n`;
-    send(socket, head, from, to, () => socket.end());
-  });
-}
-
-function bring(port: number, ticket: string, from: number, to: number): void {
-  const socket = net.connect({ host: HOST, port, noDelay: true });
-  socket.on('error', () => {});
-  socket.resume();
-  const head = `PUT /relay/${ticket} HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: ${to - from}\r\nConnection: close\r\n\r\n`;
-  // the server closes, when it has answered
-  send(socket, head, from, to, () => {});
 }
 
 /** What of a file has come; the status that ended it, 0 for a connection that broke off. */

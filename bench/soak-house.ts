@@ -100,6 +100,13 @@ export class House {
     return readdirSync(`/proc/${this.pid}/fd`).length;
   }
 
+  /** How many there are when they are as few as is due, or after so long. */
+  async descriptorsBack(due: number, withinMs: number): Promise<number> {
+    for (const end = performance.now() + withinMs; this.descriptors() > due && performance.now() < end; )
+      await sleep(100);
+    return this.descriptors();
+  }
+
   #watch(child: ChildProcess): void {
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout = (this.#stdout + text).slice(-2000);

@@ -4,7 +4,6 @@
 // is compared with what it has acknowledged. Prints what happened as JSON; status 1 when anything was wrong.
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { breakBytes, SAMPLES } from './fuzz-bytes.ts';
 import { cleanUpOnExit } from './harness.ts';
 import { Chance } from './soak-chance.ts';
@@ -13,6 +12,7 @@ import { attend, fetchFiles, Owner } from './soak-files.ts';
 import { House } from './soak-house.ts';
 import { Ledger } from './soak-ledger.ts';
 import { LobbyPerson } from './soak-lobby-people.ts';
+import { type RunOptions, readRun } from './soak-options.ts';
 import { LabPerson, MenuPerson, type Person, PipePerson, UtfPerson } from './soak-people.ts';
 
 const USAGE = `Usage: node bench/soak.ts [options]
@@ -46,7 +46,6 @@ const MAX_RSS_MB = 400;
 const HEAR_MS = 15_000;
 const SAMPLE_MS = 500;
 
-type Options = { server: string[]; seconds: number; seed: number };
 /** What all of them look at. */
 type Scene = { isOver: boolean; isCalm: boolean };
 
@@ -157,13 +156,6 @@ async function warmUp(house: House, people: readonly Person[]): Promise<void> {
   if (!house.isUp || house.hasEnded) throw new Error('the server has ended');
 }
 
-async function waitForDescriptors(house: House, due: number): Promise<number> {
-  for (const deadline = performance.now() + BACK_MS; performance.now() < deadline; await sleep(100)) {
-    if (house.descriptors() <= due) break;
-  }
-  return house.descriptors();
-}
-
 function keptTexts(file: string): string[] {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
@@ -176,7 +168,7 @@ function keptTexts(file: string): string[] {
   }
 }
 
-async function soak({ server, seconds, seed }: Options): Promise<{ figures: Figures; troubles: string[] }> {
+async function soak({ server, seconds, seed }: RunOptions): Promise<{ figures: Figures; troubles: string[] }> {
   const house = new House({ command: server, args: ARGS });
   const ledger = new Ledger();
   const people = invite(house, ledger, seed);
@@ -206,7 +198,7 @@ async function soak({ server, seconds, seed }: Options): Promise<{ figures: Figu
   scene.isOver = true;
   await Promise.all([...lives, ...fetches]);
   for (const person of people) person.leave();
-  figures.descriptorsAfter = await waitForDescriptors(house, figures.descriptorsBefore + MORE_DESCRIPTORS);
+  figures.descriptorsAfter = await house.descriptorsBack(figures.descriptorsBefore + MORE_DESCRIPTORS, BACK_MS);
 
   await dieTalking(house, ledger, people);
   await house.start();
@@ -242,25 +234,8 @@ function judgeFigures(figures: Figures, ledger: Ledger, seconds: number): void {
   if (repeated > heard / 50) ledger.trouble(`${repeated} of ${heard} came again by datagram`);
 }
 
-function parseOptions(args: string[]): Options | undefined {
-  const { values } = parseArgs({
-    args,
-    options: {
-      server: { type: 'string', default: DEFAULT_SERVER },
-      seconds: { type: 'string', default: '600' },
-      seed: { type: 'string', default: '1' },
-      only: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return undefined;
-  const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
-  if (!(seconds >= 10) || !Number.isSafeInteger(seed)) throw new Error('--seconds takes 10 or more, --seed a number');
-  return { server: values.server.split(/\s+/).filter((word) => word !== ''), seconds, seed };
-}
-
 export async function runSoak(args: string[]): Promise<void> {
-  const options = parseOptions(args);
+  const options = readRun(args, { server: DEFAULT_SERVER, seconds: 600, leastSeconds: 10 });
   if (options === undefined) {
     process.stdout.write(USAGE);
     return;

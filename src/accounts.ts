@@ -3,7 +3,7 @@
 // backbone.
 
 import type { Backbone } from './backbone.ts';
-import { HouseError } from './errors.ts';
+import { HouseError, tooFast } from './errors.ts';
 import type { Person } from './events.ts';
 import { checkName, isReserved, nameKey } from './names.ts';
 import { Pass, type Room } from './room.ts';
@@ -197,8 +197,4 @@ function isWrongPassword(error: unknown): boolean {
 
 function registered(name: string): HouseError {
   return new HouseError('name-registered', `the name ${name} is taken`);
-}
-
-function tooFast(why: string, waitMs: number): HouseError {
-  return new HouseError('too-fast', `${why}: try again in ${Math.ceil(waitMs / 1000)} s`);
 }

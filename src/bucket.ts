@@ -29,6 +29,10 @@ export class Bucket {
     return wait;
   }
 
+  has(rate: Rate, amount: number, now: number): boolean {
+    return this.#after(rate, now) + amount <= rate.burst;
+  }
+
   /** Some of what was taken comes back. */
   refund(amount: number): void {
     this.#missing = Math.max(0, this.#missing - amount);

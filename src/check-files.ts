@@ -83,7 +83,6 @@ function checkPlace(data: string, makeDirectory: boolean): Finding {
 
 /** Of the database. */
 export function checkDisk({ data }: ServerOptions): Finding {
-  if (data === ':memory:') return ok('nothing is kept');
   let directory = path.resolve(path.dirname(data));
   while (!existsSync(directory) && directory !== path.dirname(directory)) directory = path.dirname(directory);
   const { bavail, bsize } = statfsSync(directory);
@@ -111,8 +110,7 @@ export async function checkAdmin({ admin, makeDirectory }: ServerOptions): Promi
     : ok(`${admin.path} will be made`);
 }
 
-export function checkUsers({ importUsers: file }: ServerOptions): Finding {
-  if (file === undefined) return ok('none are taken over');
+export function checkUsers(file: string): Finding {
   try {
     return ok(`${file}, ${[...parseCsv(decodeText(readFileSync(file)))].length} rows`);
   } catch (error) {

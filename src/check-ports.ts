@@ -5,6 +5,7 @@ import net from 'node:net';
 import { isForeign } from './addresses.ts';
 import { bad, type Finding, note, ok } from './check-finding.ts';
 import type { DialectName } from './dialects.ts';
+import { speaksUdp } from './listen.ts';
 import { openUdp } from './udp-socket.ts';
 
 /** `dialect` undefined: every one that can be told. */
@@ -20,7 +21,6 @@ export interface AskedPorts {
   readonly pipe: number | 'auto' | 'off';
 }
 
-const UDP_DIALECTS: ReadonlyArray<DialectName | undefined> = [undefined, 'lab', 'datagram'];
 type State = 'free' | 'taken' | Finding;
 
 /** One row for each number, however often it was asked for. */
@@ -38,7 +38,7 @@ async function checkPort(port: number, host: string, those: readonly AskedPort[]
   const users = those.map(({ dialect }) => dialect ?? 'every dialect');
   if (users.length > 1) return bad(`asked for ${users.length} times, by ${users.join(', ')}`);
   const tcp = await stateOf(host, tryTcp(port, host));
-  const hasUdp = those.some(({ dialect }) => UDP_DIALECTS.includes(dialect));
+  const hasUdp = those.some(({ dialect }) => speaksUdp(dialect));
   const udp = hasUdp ? await stateOf(host, tryUdp(port, host)) : tcp;
   for (const state of [tcp, udp]) if (typeof state === 'object') return state;
   if (tcp === 'taken') return note('taken, perhaps by a server that runs');

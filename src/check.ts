@@ -34,7 +34,7 @@ export async function check(
 }
 
 function rowsOf(options: ServerOptions, env: Environment, now: Date): Row[] {
-  const isKept = options.data !== ':memory:';
+  const { data, importUsers } = options;
   return [
     ['options', () => ok(options.requireTls ? 'TLS is required' : 'understood')],
     ...unknownVariables(env).map((name): Row => [name, () => note('no variable of that name is known')]),
@@ -42,8 +42,8 @@ function rowsOf(options: ServerOptions, env: Environment, now: Date): Row[] {
     ...(options.irc.motd === undefined ? [] : [['motd', () => checkMotd(options.irc.motd as string)] as const]),
     ['certificate', () => checkCertificate(options.tls, now)],
     ['database', () => checkDatabase(options)],
-    ...(isKept ? [['disk', () => checkDisk(options)] as const] : []),
-    ...(options.importUsers === undefined ? [] : [['users', () => checkUsers(options)] as const]),
+    ...(data === ':memory:' ? [] : [['disk', () => checkDisk(options)] as const]),
+    ...(importUsers === undefined ? [] : [['users', () => checkUsers(importUsers)] as const]),
     ['admin socket', () => checkAdmin(options)],
     ...checkPorts(options),
   ];

@@ -36,9 +36,13 @@ export function isInCidr({ bytes, bits }: Cidr, ip: readonly number[]): boolean 
 
 /** IPv4 is four numbers, also where it is written as IPv6 (`::ffff:1.2.3.4`); a zone (`%eth0`) is left out. */
 export function parseIp(text: string): number[] | undefined {
-  const ip = text.replace(/%.*$/s, '');
-  const bytes = ip.includes(':') ? parseV6(ip) : parseV4(ip);
+  const bytes = addressBytes(text.replace(/%.*$/s, ''));
   return bytes && isMapped(bytes) ? bytes.slice(12) : bytes;
+}
+
+/** As it is written: 4 bytes or 16. */
+export function addressBytes(ip: string): number[] | undefined {
+  return ip.includes(':') ? parseV6(ip) : parseV4(ip);
 }
 
 /** Which bits of the byte at that place count. */

@@ -11,7 +11,7 @@ import type { Visit } from './gate.ts';
 import type { Source } from './guarded-house.ts';
 import type { Http } from './http.ts';
 import { type Log, logBug } from './log.ts';
-import { afterMessages, countMessages } from './message-count.ts';
+import { firstMessages } from './message-count.ts';
 import { type Outbox, OutPort } from './outbox.ts';
 import { Reading } from './reading.ts';
 import type { ServerMetrics } from './server-metrics.ts';
@@ -267,10 +267,10 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
   #take(session: Session, bytes: Uint8Array): void {
     if (this.visit.isTrusted) return this.#pass(session, bytes);
     for (let rest = bytes; rest.length > 0 && !this.#ending; ) {
-      const few = rest.subarray(0, afterMessages(this.#dialect, rest, AT_ONCE));
-      rest = rest.subarray(few.length);
-      this.#pass(session, few);
-      this.#measure(few);
+      const { end, count } = firstMessages(this.#dialect, rest, AT_ONCE);
+      this.#pass(session, rest.subarray(0, end));
+      rest = rest.subarray(end);
+      this.#measure(count, end);
       if (rest.length === 0 || this.#reading.isOpen) continue;
       this.#socket.unshift(rest);
       return;
@@ -283,9 +283,9 @@ export class Connection extends OutPort implements Port, Sleeper, Source {
     this.#socket.pause();
   }
 
-  #measure(bytes: Uint8Array): void {
+  #measure(messages: number, bytes: number): void {
     if (this.#ending) return;
-    const pace = this.#reading.count(countMessages(this.#dialect, bytes), bytes.length, this.#context.now());
+    const pace = this.#reading.count(messages, bytes, this.#context.now());
     if (pace === 'slower') this.#socket.pause();
     else if (pace === 'hopeless') this.#dropForFlood();
   }

@@ -59,3 +59,8 @@ export class HouseError extends Error {
     this.code = code;
   }
 }
+
+/** With the time until it may be tried again. */
+export function tooFast(why: string, waitMs: number): HouseError {
+  return new HouseError('too-fast', `${why}: try again in ${Math.ceil(waitMs / 1000)} s`);
+}

@@ -158,12 +158,7 @@ export class Gate {
   hasRoomToSpare(ip: string, port: number, bytes: number, now: number): boolean {
     if (this.isTrusted(ip)) return true;
     const { answers, answersEach } = this.#limits;
-    const has = (bucket: Bucket, rate: Rate) => {
-      const amount = bytes + rate.burst / 2;
-      if (bucket.take(rate, amount, now) > 0) return false;
-      bucket.refund(amount);
-      return true;
-    };
+    const has = (bucket: Bucket, rate: Rate) => bucket.has(rate, bytes + rate.burst / 2, now);
     return has(this.#peer(ip, port), answers) && has(this.#network(ip).answers, answersEach);
   }
 

@@ -3,7 +3,7 @@
 
 import type { Owner } from './backbone.ts';
 import { type Bans, banEnds } from './bans.ts';
-import { HouseError } from './errors.ts';
+import { HouseError, tooFast } from './errors.ts';
 import type { Visit } from './gate.ts';
 import type { Member, Pass, Room, Tongue } from './room.ts';
 import { House, type HouseOptions, type Newcomer } from './rooms.ts';
@@ -178,8 +178,4 @@ function withLatest(sources: readonly Source[], source: Source): readonly Source
 
 function isSameSender(a: Source, b: Source): boolean {
   return a.isDatagram && b.isDatagram && a.remote.ip === b.remote.ip && a.remote.port === b.remote.port;
-}
-
-function tooFast(what: string, waitMs: number): HouseError {
-  return new HouseError('too-fast', `${what}: try again in ${Math.ceil(waitMs / 1000)} s`);
 }

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import type { TLSSocket } from 'node:tls';
 import type { Visit } from './gate.ts';
 import { HeadEnd } from './http-head.ts';
 
@@ -77,8 +78,16 @@ export class HttpSocket extends Duplex {
     return this.#inner.remotePort;
   }
 
+  get localAddress(): string | undefined {
+    return this.#inner.localAddress;
+  }
+
   get localPort(): number | undefined {
     return this.#inner.localPort;
+  }
+
+  get encrypted(): boolean {
+    return (this.#inner as Partial<TLSSocket>).encrypted === true;
   }
 
   setTimeout(ms: number, callback?: () => void): this {

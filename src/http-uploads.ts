@@ -20,7 +20,7 @@ import {
 import { type Log, logBug } from './log.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 import { StallWatch } from './stall.ts';
-import { answerAndRead, answerOptions } from './upload-answers.ts';
+import { answerOptions, refuseUpload } from './upload-answers.ts';
 import type { UploadDisk } from './upload-disk.ts';
 import { baseAt, baseOfHost, spellUploadName, uploadLink } from './upload-links.ts';
 import { sendUpload } from './upload-sending.ts';
@@ -89,7 +89,7 @@ export class HttpUploads {
     }
     const allowed = isFile ? READING : SENDING;
     const help = `here is ${allowed}${isFile ? '' : '; for example curl -T FILE'}`;
-    answerAndRead(request, response, 405, help, { Allow: allowed });
+    refuseUpload(request, response, 405, help, { Allow: allowed });
   }
 
   // --- bringing a file -------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ export class HttpUploads {
     const isGone = request.destroyed && !request.complete;
     if (response.headersSent || isGone) return void response.destroy();
     const status = error instanceof UploadRefusal ? error.status : uploadStatusOf(code);
-    answerAndRead(request, response, status, message, status === 401 ? { 'WWW-Authenticate': CHALLENGE } : undefined);
+    refuseUpload(request, response, status, message, status === 401 ? { 'WWW-Authenticate': CHALLENGE } : undefined);
   }
 
   #watch(stalled: () => void): StallWatch {

@@ -4,15 +4,17 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { clearInterval, setInterval } from 'node:timers';
+import { plainIp } from './addresses.ts';
 import { HouseError } from './errors.ts';
 import type { FileOwner, Files } from './files.ts';
 import type { Visit } from './gate.ts';
+import { answerLine, refuse } from './http-answers.ts';
 import { pathParts } from './http-files.ts';
 import { HttpSocket } from './http-socket.ts';
 import type { HttpUploads } from './http-uploads.ts';
 import { type Log, logBug } from './log.ts';
 import { OperatorPages } from './operator-pages.ts';
-import { answerLine, Relay, type RelayContext, refuse, type Source, Turns } from './relay.ts';
+import { Relay, type RelayContext, type Source, Turns } from './relay.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 import { answerNoUploads } from './upload-answers.ts';
 
@@ -63,6 +65,13 @@ export class Http {
 
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  /** Says how many that were. */
+  closeFrom(isThere: (ip: string) => boolean): number {
+    const those = [...this.#sockets].filter((socket) => isThere(plainIp(socket.remoteAddress)));
+    for (const socket of those) socket.destroy();
+    return those.length;
   }
 
   /** Whoever fetches is cut, and resumes with the next server. */

@@ -87,8 +87,6 @@ export class Listener {
   readonly #servers: net.Server[] = [];
   readonly #datagrams: DatagramSocket[] = [];
   readonly #connections = new Set<Connection>();
-  /** Those that turned out to speak HTTP. */
-  readonly #handedOver = new Set<net.Socket>();
   readonly #doors: DoorKeeper;
   /** What has come before `serve`. */
   readonly #waiting: Array<(context: ConnectionContext) => void> = [];
@@ -174,7 +172,7 @@ export class Listener {
       outbox: this.#outbox,
       alarms: this.#alarms,
       dialects,
-      http: { take: (socket, first, visit) => this.#handOver(http, socket, first, visit) },
+      http,
       log: this.#log,
       now,
       connections: this.#connections,
@@ -270,15 +268,7 @@ export class Listener {
   expelFrom(isThere: (ip: string) => boolean, reason: string): number {
     const those = [...this.#connections].filter(({ remote, isGone }) => !isGone && isThere(remote.ip));
     for (const connection of those) connection.expel(reason);
-    const fetching = [...this.#handedOver].filter((socket) => isThere(plainIp(socket.remoteAddress)));
-    for (const socket of fetching) socket.destroy();
-    return those.length + fetching.length;
-  }
-
-  #handOver(http: Http, socket: net.Socket, first: Uint8Array | undefined, visit: Visit): void {
-    this.#handedOver.add(socket);
-    socket.once('close', () => this.#handedOver.delete(socket));
-    http.take(socket, first, visit);
+    return those.length + (this.#http?.closeFrom(isThere) ?? 0);
   }
 
   /** What speaks first can't wait and see: there it is clear beforehand whether TLS comes. */
@@ -391,6 +381,6 @@ function now(): number {
   return performance.now();
 }
 
-function speaksUdp(only: DialectName | undefined): boolean {
+export function speaksUdp(only: DialectName | undefined): boolean {
   return only === undefined || UDP_DIALECTS.includes(only);
 }

@@ -11,37 +11,54 @@ const PIECE = 0.25;
 const LOBBY_LETTERS = 4;
 const LOBBY_DIGITS = 4;
 
-export function countMessages(dialect: string | undefined, bytes: Uint8Array): number {
-  let found = 0;
-  for (let at = nextMark(dialect, bytes, 0); at !== undefined; at = nextMark(dialect, bytes, at)) found++;
+export interface FirstMessages {
+  /** The position behind them; the end of the bytes if there are no more. */
+  readonly end: number;
+  readonly count: number;
+}
+
+/** The first messages, `most` of them at most. */
+export function firstMessages(dialect: string | undefined, bytes: Uint8Array, most: number): FirstMessages {
+  const mostMarks = dialect === 'lab' ? most * LAB_LINES : most;
+  let marks = 0;
+  let end = 0;
+  while (marks < mostMarks) {
+    const at = nextMark(dialect, bytes, end);
+    if (at === undefined) {
+      end = bytes.length;
+      break;
+    }
+    marks++;
+    end = at;
+  }
+  return { end, count: countOf(dialect, marks) };
+}
+
+function countOf(dialect: string | undefined, marks: number): number {
   switch (dialect) {
     case 'lab':
-      return Math.max(PIECE, found / LAB_LINES);
+      return Math.max(PIECE, marks / LAB_LINES);
     // classic clients of these may send no newline: one piece is one message
     case 'menu':
     case 'pipe':
-      return Math.max(1, found);
+      return Math.max(1, marks);
     default:
-      return Math.max(PIECE, found);
+      return Math.max(PIECE, marks);
   }
-}
-
-/** So many bytes that there are at most `most` messages in them; all if there are no more. */
-export function afterMessages(dialect: string | undefined, bytes: Uint8Array, most: number): number {
-  let left = dialect === 'lab' ? most * LAB_LINES : most;
-  for (let at = nextMark(dialect, bytes, 0); at !== undefined; at = nextMark(dialect, bytes, at)) {
-    if (--left === 0) return at;
-  }
-  return bytes.length;
 }
 
 /** The position behind what tells of the next message. */
 function nextMark(dialect: string | undefined, bytes: Uint8Array, from: number): number | undefined {
-  if (dialect === 'lobby') return behindHead(bytes, from);
-  const [lf, cr] = [bytes.indexOf(LF, from), bytes.indexOf(CR, from)];
-  // a line may end with either, or both
-  if (cr >= 0 && (lf < 0 || cr < lf - 1)) return cr + 1;
-  return lf < 0 ? undefined : lf + 1;
+  return dialect === 'lobby' ? behindHead(bytes, from) : behindLine(bytes, from);
+}
+
+/** A line may end with CR or LF, or both. It is not searched further than to its end: a read has thousands of lines. */
+function behindLine(bytes: Uint8Array, from: number): number | undefined {
+  for (let at = from; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === LF || (byte === CR && bytes[at + 1] !== LF)) return at + 1;
+  }
+  return undefined;
 }
 
 function behindHead(bytes: Uint8Array, from: number): number | undefined {

@@ -3,8 +3,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { plainIp } from './addresses.ts';
+import { answerLine } from './http-answers.ts';
 import { readToken } from './http-files.ts';
-import { answerLine } from './relay.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 import { isLoopback } from './session.ts';
 

@@ -8,6 +8,7 @@ import { plainIp } from './addresses.ts';
 import { HouseError } from './errors.ts';
 import { checkFileName } from './file-names.ts';
 import type { FileOwner, Files, Requester, Ticket } from './files.ts';
+import { answerLine, refuse } from './http-answers.ts';
 import {
   DIRECT,
   FROM_HEADER,
@@ -21,11 +22,9 @@ import {
   writeRange,
 } from './http-files.ts';
 import type { Fields } from './log.ts';
-import { type Offer, STALL_MS, statusOf, TICKET_MS } from './offers.ts';
-import { printable } from './printable.ts';
+import { type Offer, STALL_MS, TICKET_MS } from './offers.ts';
 import { isLoopback } from './session.ts';
 import { StallWatch } from './stall.ts';
-import { encodeText } from './wire.ts';
 
 /** An owner that can't be connected to is not tried again for a while. */
 const CONNECT_MS = 2000;
@@ -329,25 +328,4 @@ function etag({ version }: Offer): string {
 
 function hostOf(ip: string): string {
   return ip.includes(':') ? `[${ip}]` : ip;
-}
-
-/** In one plain line; or, in the middle of an answer, by breaking off. */
-export function refuse(response: ServerResponse, { code, message }: HouseError): void {
-  if (response.headersSent) response.destroy();
-  else answerLine(response, statusOf(code), message);
-}
-
-/** Closes afterwards: what else the other side may be sending is not read. */
-export function answerLine(response: ServerResponse, status: number, text: string, headers = {}): void {
-  const line = encodeText(`${printable(text).replaceAll('\n', ' ')}\n`);
-  response.writeHead(status, {
-    'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': line.length,
-    'X-Content-Type-Options': 'nosniff',
-    Connection: 'close',
-    ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
-    ...(status === 429 || status === 503 ? { 'Retry-After': 1 } : {}),
-    ...headers,
-  });
-  response.end(line);
 }

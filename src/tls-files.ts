@@ -11,9 +11,10 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
-import { isIP, isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import os from 'node:os';
 import type { SecureContext } from 'node:tls';
+import { addressBytes } from './cidr.ts';
 import { readRegularFile } from './regular-file.ts';
 import { encodeCertificate } from './self-signed.ts';
 
@@ -106,7 +107,7 @@ export function makePair(now: Date, names = ownNames()): TlsPair {
   const bytes = encodeCertificate({
     commonName: os.hostname() || 'localhost',
     names: names.filter((name) => isIP(name) === 0),
-    addresses: names.filter((name) => isIP(name) !== 0).map(addressBytes),
+    addresses: names.flatMap((name) => (isIP(name) === 0 ? [] : Uint8Array.from(addressBytes(name) ?? []))),
     serial: randomBytes(SERIAL_BYTES),
     // clients' clocks differ
     from: new Date(now.getTime() - DAY_MS),
@@ -124,19 +125,6 @@ function ownNames(): string[] {
   const addresses = Object.values(os.networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
   const all = ['localhost', os.hostname(), '127.0.0.1', '::1', ...addresses.map((ip) => ip.replace(/%.*$/, ''))];
   return [...new Set(all)].filter((name) => isIP(name) !== 0 || /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/i.test(name));
-}
-
-export function addressBytes(ip: string): Uint8Array {
-  if (isIPv4(ip)) return Uint8Array.from(ip.split('.').map(Number));
-  // the last four bytes may be written as an IPv4 address
-  const hex = ip.replace(/[\d.]+\.\d+$/, (v4) => {
-    const [a = 0, b = 0, c = 0, d = 0] = v4.split('.').map(Number);
-    return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
-  });
-  const [head = [], back] = hex.split('::').map((half) => (half === '' ? [] : half.split(':')));
-  const gap = back === undefined ? 0 : 8 - head.length - back.length;
-  const groups = [...head, ...new Array<string>(gap).fill('0'), ...(back ?? [])].map((one) => Number.parseInt(one, 16));
-  return Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 0xff]));
 }
 
 function pem(label: string, bytes: Uint8Array): string {
