@@ -8,6 +8,8 @@ import { type Connection, inbox, type Wire } from './crowd-wire.ts';
 
 const TEXT_BYTES = 100;
 const FILLER = ' is the number of this post; what follows it only makes the text as long as people write them.';
+/** Who has just answered acknowledges late; who has been there for a while doesn't, and that is what is measured. */
+const SETTLE_MS = 300;
 const MAX_SENDERS = 64;
 /** More posts than may be under way at once; a power of two, so that a ring of them is indexed with a mask. */
 const RING = 1 << 16;
@@ -77,6 +79,7 @@ export class Crowd {
   static async gather(wire: Wire, port: number, size: number, senders: number): Promise<Crowd> {
     const members = await inParallel(size, wire.atOnce, (index) => wire.join(port, 'bench', handleOf(index)));
     await settle(wire, members);
+    await sleep(SETTLE_MS);
     return new Crowd(wire, members, senders);
   }
 

@@ -240,10 +240,10 @@ export class IrcAudience implements Audience {
 
 /** As those want it who have asked for these tags. */
 export function encodeSaid(said: Said, variant: number, more?: Tags): Uint8Array {
-  const { at, account, msgid, isBot, client, extended, ...message } = said;
-  const params = extended && (variant & VARIANT.join) !== 0 ? [...(message.params ?? []), ...extended] : message.params;
-  if (variant === 0 && !more)
-    return encodeIrc(params === message.params ? message : { ...message, params: params ?? [] });
+  const { source, command, params: plain = [], extended } = said;
+  const params = extended && (variant & VARIANT.join) !== 0 ? [...plain, ...extended] : plain;
+  if (variant === 0 && !more) return encodeIrc({ source, command, params });
+  const { at, account, msgid, isBot, client } = said;
   const tags: Record<string, string> = { ...more };
   if ((variant & VARIANT.tags) !== 0) {
     Object.assign(tags, client);
@@ -252,5 +252,5 @@ export function encodeSaid(said: Said, variant: number, more?: Tags): Uint8Array
   }
   if ((variant & VARIANT.time) !== 0) tags.time = timeOf(at);
   if ((variant & VARIANT.account) !== 0 && account !== undefined) tags.account = account;
-  return encodeIrc({ ...message, params: params ?? [], tags });
+  return encodeIrc({ source, command, params, tags });
 }

@@ -75,16 +75,19 @@ function clientTags(tags: ClientTags): ClientTags | undefined {
 // --- to whom -----------------------------------------------------------------------------------------------
 
 function sendToAll(session: IrcSession, letter: Letter, targets = ''): undefined {
+  if (!targets.includes(',')) return sendTo(session, letter, targets);
   const all = new Map(targets.split(',').map((target) => [foldIrc(target), target]));
   all.delete('');
   if (all.size > MAX_TARGETS) {
     return refuse(session, letter, 'ERR_TOOMANYTARGETS', targets, `At most ${MAX_TARGETS} targets`);
   }
-  for (const target of all.values()) {
-    const [, ranks = '', channel = target] = RANKED.exec(target) ?? [];
-    if (channel.startsWith('#')) sendToChannel(session, letter, ranks, channel);
-    else sendToNick(session, letter, target);
-  }
+  for (const target of all.values()) sendTo(session, letter, target);
+}
+
+function sendTo(session: IrcSession, letter: Letter, target: string): undefined {
+  if (target.startsWith('#')) return sendToChannel(session, letter, '', target);
+  const [, ranks = '', channel = ''] = RANKED.exec(target) ?? [];
+  return channel === '' ? sendToNick(session, letter, target) : sendToChannel(session, letter, ranks, channel);
 }
 
 function refuse(session: IrcSession, { verb }: Letter, numeric: Numeric, ...params: readonly string[]): undefined {

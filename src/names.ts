@@ -14,6 +14,9 @@ export const UNFIT = /[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]
 /** U+2800 is a braille cell without dots. */
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Cf}\u2800]/gu;
 
+/** Words that are spelled in one way only, but for their case. */
+const PLAIN = /^[!-~]+(?: [!-~]+)*$/;
+
 /** Names that dialects give a meaning to: nobody wears one of them. */
 const RESERVED: ReadonlySet<string> = new Set(['server', 'all', 'root', 'me']);
 
@@ -23,6 +26,7 @@ export const MAIN_ROOM = 'main';
 /** The same for all spellings of one name: without case, width and invisible characters, blanks being one blank. */
 export function nameKey(name: string): string {
   if (name.length > MAX_WRITTEN_CHARS) return NO_NAME;
+  if (PLAIN.test(name)) return name.toLowerCase();
   const seen = name.normalize('NFKC').replace(INVISIBLE, '').replace(/\s+/gu, ' ').trim();
   // at the end of a word this letter has a form of its own
   return seen.toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
