@@ -7,6 +7,7 @@ import {
   constants as fsConstants,
   lstatSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statfsSync,
@@ -19,6 +20,7 @@ import { bad, type Finding, note, ok } from './check-finding.ts';
 import { parseCsv } from './csv.ts';
 import { explain, MIGRATIONS } from './database-file.ts';
 import type { ServerOptions } from './options.ts';
+import { isUploadId } from './uploads.ts';
 import { decodeText } from './wire.ts';
 
 /** Less will not last long. */
@@ -88,6 +90,22 @@ export function checkDisk({ data }: ServerOptions): Finding {
   const { bavail, bsize } = statfsSync(directory);
   const text = `${Math.floor((bavail * bsize) / 1024 / 1024)} MB are free`;
   return bavail * bsize < LEAST_FREE_BYTES ? note(`only ${text}: what is said will soon not be kept`) : ok(text);
+}
+
+/** Their directory is made when the first one comes. */
+export function checkUploads({ uploads }: ServerOptions): Finding {
+  if (!uploads) return ok('off');
+  const { directory } = uploads;
+  try {
+    const there = lstatSync(directory, { throwIfNoEntry: false });
+    if (!there) return ok(`${directory} will be made when there is one`);
+    if (!there.isDirectory()) return bad(`${directory} is there and is no directory`);
+    const files = readdirSync(directory).filter(isUploadId).length;
+    accessSync(directory, fsConstants.R_OK | fsConstants.W_OK | fsConstants.X_OK);
+    return ok(`${directory}, ${files} of them`);
+  } catch (error) {
+    return bad(explain(directory, error));
+  }
 }
 
 /** Where nobody asked for one, a server does without. */

@@ -1,7 +1,7 @@
 // Layer 5. `parley-server --check`: what would a server with these options meet? One line for each thing. Nothing is
 // made or changed; it may be asked while a server runs.
 
-import { checkAdmin, checkDatabase, checkDisk, checkUsers } from './check-files.ts';
+import { checkAdmin, checkDatabase, checkDisk, checkUploads, checkUsers } from './check-files.ts';
 import { bad, type Finding, note, ok } from './check-finding.ts';
 import { checkPorts } from './check-ports.ts';
 import { readMotd } from './irc-opening.ts';
@@ -43,6 +43,7 @@ function rowsOf(options: ServerOptions, env: Environment, now: Date): Row[] {
     ['certificate', () => checkCertificate(options.tls, now)],
     ['database', () => checkDatabase(options)],
     ...(data === ':memory:' ? [] : [['disk', () => checkDisk(options)] as const]),
+    ['uploads', () => checkUploads(options)],
     ...(importUsers === undefined ? [] : [['users', () => checkUsers(importUsers)] as const]),
     ['admin socket', () => checkAdmin(options)],
     ...checkPorts(options),

@@ -247,6 +247,21 @@ checks_('a message of the day, and one that is not there', async () => {
   assert.is(about(checked, 'motd'), 'ok   motd: 2 lines');
 });
 
+checks_('uploads: none yet, some, no place for them, and none at all', async () => {
+  const data = path.join(temporaryDirectory(), 'house.db');
+  const directory = `${data}.uploads`;
+  assert.match(about(await check([], data), 'uploads'), /^ok .*will be made/);
+  fs.mkdirSync(directory);
+  for (const name of ['0123456789abcdef', '0123456789abcdef.json']) fs.writeFileSync(path.join(directory, name), '');
+  assert.match(about(await check([], data), 'uploads'), /^ok .*, 1 of them$/);
+  fs.rmSync(directory, { recursive: true });
+  fs.writeFileSync(directory, '');
+  const checked = await check([], data);
+  assert.is(checked.status, 1);
+  assert.match(about(checked, 'uploads'), /^bad .*no directory/);
+  assert.is(about(await check(['--uploads', 'off'], data), 'uploads'), 'ok   uploads: off');
+});
+
 const CERTIFICATES: Array<[what: string, shiftDays: number, status: number, line: RegExp]> = [
   ['good', 0, 0, /^ok .*CN=.*until \d{4}-.* sha256 [0-9A-F:]{95}$/],
   ['ended', -3651, 1, /^bad .*has ended/],
