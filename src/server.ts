@@ -28,12 +28,12 @@ import { MulticastSocket } from './multicast.ts';
 import { readServerOptions, type ServerOptions, unknownVariables } from './options.ts';
 import { Passwords } from './passwords.ts';
 import { tellReady } from './readiness.ts';
+import { reload, warnOfDates } from './reloading.ts';
 import { DEFAULT_LIMITS } from './rooms.ts';
 import { ServerMetrics } from './server-metrics.ts';
 import { Serving } from './serving.ts';
 import { WorkerStore } from './store.ts';
 import { TlsServer } from './tls.ts';
-import { datesTrouble } from './tls-files.ts';
 import { openUploads, type UploadParts } from './upload-opening.ts';
 import type { AdminAnswer } from './wire-admin.ts';
 import { type TableRow, tableText } from './wire-datagram.ts';
@@ -155,13 +155,7 @@ async function run(options: ServerOptions): Promise<void> {
   const files = new Files({ random: randomToken, isOpen: options.openFiles });
   const mainPort = bound.find(({ name }) => name === 'tcp')?.port ?? options.port;
   const irc = openIrc(options, mainPort);
-  reloadAll = () => {
-    const troubles = [reload(tls, log), reloadLimits(gate, options, log), reloadMotd(irc)].filter(
-      (one) => one !== undefined,
-    );
-    if (troubles.length > 0) throw new Error(troubles.join('; '));
-    return 'read again';
-  };
+  reloadAll = () => reload({ tls, gate, irc, options, log });
   const console = new Console({
     house,
     gate,
@@ -273,44 +267,6 @@ async function openAdmin(
     log('warn', 'no admin socket', { reason: message });
     return undefined;
   }
-}
-
-/** Nobody is dropped; what is no good is not taken. Says what that is. */
-function reload(tls: TlsServer | undefined, log: Log): string | undefined {
-  if (!tls) return undefined;
-  try {
-    tls.reload();
-    log('info', 'certificate read', { sha256: tls.facts.fingerprint, until: tls.facts.to.toISOString() });
-    warnOfDates(tls, log);
-  } catch (error) {
-    log('error', 'the old certificate stays', { reason: (error as Error).message });
-    return `the old certificate stays: ${(error as Error).message}`;
-  }
-}
-
-/** The same. */
-function reloadLimits(gate: Gate, options: ServerOptions, log: Log): string | undefined {
-  try {
-    gate.limits = readLimitsOf(options);
-    log('info', 'limits read');
-  } catch (error) {
-    return `the old limits stay: ${(error as Error).message}`;
-  }
-}
-
-/** The same. */
-function reloadMotd(irc: IrcOpening): string | undefined {
-  try {
-    irc.reload();
-  } catch (error) {
-    return `the old message of the day stays: ${(error as Error).message}`;
-  }
-}
-
-/** Clients that look at the certificate will not come in. */
-function warnOfDates({ facts }: TlsServer, log: Log): void {
-  const reason = datesTrouble(facts, new Date());
-  if (reason !== undefined) log('warn', 'clients refuse the certificate', { reason, sha256: facts.fingerprint });
 }
 
 function tellOfBans(error: unknown, log: Log): void {
