@@ -3,9 +3,21 @@
 // the house itself keeps only what it was told through `hear`. One process is the simplest backbone.
 
 import { HouseError } from './errors.ts';
-import type { Deleted, Draft, HouseEvent, Post } from './events.ts';
+import type { Deleted, Draft, HouseEvent, KeptWhisper, Post } from './events.ts';
 import type { KeptRules } from './room-rules.ts';
-import type { Account, Contact, Found, HistoryRange, Mail, NewMail, Store, StoredRoom } from './store.ts';
+import type {
+  Account,
+  Contact,
+  Found,
+  HistoryRange,
+  Mail,
+  NewMail,
+  Store,
+  StoredRoom,
+  Talk,
+  TalkRange,
+  TalksRange,
+} from './store.ts';
 
 /** What became of a claim to a name. */
 export type Claim = 'ours' | 'worn' | 'registered';
@@ -64,6 +76,14 @@ export interface Backbone {
   /** The room's number in a dialect that has numbers for rooms, given on first use. */
   refOf(key: string, dialect: string): Promise<number>;
   publish(draft: Draft): void;
+  /** For a whisper that is to be kept: higher than those of all posts before it. */
+  nextId(): number;
+  /** For those of the two who have accounts. */
+  keepWhisper(whisper: KeptWhisper): void;
+  /** What the account (its key) keeps of its talk with that one (the key of an account or name); oldest first. */
+  whispers(account: string, other: string, range: TalkRange): Promise<KeptWhisper[]>;
+  /** Those of the account in which something was said between the times, and when that was last. */
+  talks(account: string, range: TalksRange): Promise<Talk[]>;
   /** Settles when the post is where a crash can't take it; rejects with `not-saved`. */
   saved(postId: number): Promise<void>;
   /** Oldest first. */
@@ -244,6 +264,22 @@ export class LocalBackbone implements Backbone {
     const post: Post = { ...draft, id: ++this.#lastPost };
     this.#store.addPost(post, this.#room(room).id);
     this.#hear(post);
+  }
+
+  nextId(): number {
+    return ++this.#lastPost;
+  }
+
+  keepWhisper(whisper: KeptWhisper): void {
+    this.#store.addWhisper(whisper);
+  }
+
+  whispers(account: string, other: string, range: TalkRange): Promise<KeptWhisper[]> {
+    return this.#store.whispers(account, other, range);
+  }
+
+  talks(account: string, range: TalksRange): Promise<Talk[]> {
+    return this.#store.talks(account, range);
   }
 
   saved(postId: number): Promise<void> {

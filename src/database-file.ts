@@ -83,6 +83,27 @@ export const MIGRATIONS: readonly string[] = [
      at INTEGER NOT NULL,
      PRIMARY KEY (account, target)
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE talks (
+     id INTEGER PRIMARY KEY,
+     owner TEXT NOT NULL,
+     other TEXT NOT NULL,
+     name TEXT NOT NULL,
+     answered INTEGER NOT NULL,
+     last INTEGER NOT NULL,
+     UNIQUE (owner, other)
+   ) STRICT;
+   CREATE TABLE whispers (
+     talk INTEGER NOT NULL REFERENCES talks ON DELETE CASCADE,
+     id INTEGER NOT NULL,
+     at INTEGER NOT NULL,
+     name TEXT NOT NULL,
+     target TEXT NOT NULL,
+     dialect TEXT NOT NULL,
+     text TEXT NOT NULL,
+     extra TEXT,
+     PRIMARY KEY (talk, id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX whispers_by_id ON whispers (id);`,
 ];
 
 /** Opens the file, or makes it; throws an Error whose message can be shown to the operator. */

@@ -78,10 +78,47 @@ export interface PostColumns {
   readonly extra: Array<string | null>;
 }
 
-/** What is committed at once: the changes in their order, then the posts. */
+/** What is committed at once: the changes in their order, then the posts and whispers. */
 export interface Group {
   readonly changes: Change[];
   readonly posts: PostColumns;
+  readonly whispers?: readonly NewWhisper[];
+}
+
+/** One side of what two say to each other in private: each account keeps its own. */
+export interface TalkSide {
+  /** The key of the account that keeps it. */
+  readonly owner: string;
+  /** Of the other one's account, or name for who has none. */
+  readonly other: string;
+  /** What that key is made of. */
+  readonly name: string;
+  /** The owner has said it. */
+  readonly isOwn: boolean;
+}
+
+export interface WhisperRow extends Omit<PostRow, 'stamp'> {
+  /** The name of whom it was said to. */
+  readonly target: string;
+}
+
+export interface NewWhisper extends WhisperRow {
+  readonly sides: readonly TalkSide[];
+}
+
+/** Of a talk: with whom, and when something was said last. */
+export interface Talk {
+  readonly name: string;
+  readonly at: number;
+}
+
+/** `since` is a time: what is older is not there. */
+export type TalkRange = HistoryRange & { readonly since?: number | undefined };
+
+export interface TalksRange {
+  readonly before?: { readonly at: number } | undefined;
+  readonly after?: { readonly at: number } | undefined;
+  readonly since?: number | undefined;
 }
 
 export interface PostRow {

@@ -1,7 +1,7 @@
 // Layer 2. What is in the store, and the statements that change and read it. Synchronous; runs in the store's
 // worker thread, and in tests directly. Each change is one transaction: all of it is kept, or nothing.
 
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import type { StoredBan } from './bans.ts';
 import { MIGRATIONS, migrate, openFile } from './database-file.ts';
 import type {
@@ -17,10 +17,16 @@ import type {
   RoomChange,
   SearchOptions,
   StoredRoom,
+  Talk,
+  TalkRange,
+  TalksRange,
+  WhisperRow,
 } from './database-rows.ts';
 import { HouseError } from './errors.ts';
 import { type Contact, type Mail, MailTables, type NewMail } from './mail-tables.ts';
 import { RoomTables } from './room-tables.ts';
+import { banOf, optional, postOf } from './row-readers.ts';
+import { TalkTables } from './talk-tables.ts';
 import { matchOf, NEWEST_MATCHES, prepareChange, WordIndex } from './word-index.ts';
 
 export type * from './database-rows.ts';
@@ -35,8 +41,6 @@ const BYTES = "octet_length(text) + octet_length(coalesce(extra, ''))";
 const MAX_OWNED = 100;
 export const MAX_FOUND = 100;
 
-type Row = Record<string, SQLOutputValue>;
-
 export class Database {
   readonly #db: DatabaseSync;
   readonly #inMemory: boolean;
@@ -44,6 +48,7 @@ export class Database {
   readonly #words: WordIndex;
   readonly #mail: MailTables;
   readonly #past: RoomTables;
+  readonly #talks: TalkTables;
   /** What a database in memory holds. */
   #held = { posts: 0, bytes: 0 };
 
@@ -58,6 +63,7 @@ export class Database {
     this.#words = new WordIndex(this.#db);
     this.#mail = new MailTables(this.#db, this.#inMemory);
     this.#past = new RoomTables(this.#db);
+    this.#talks = new TalkTables(this.#db, this.#inMemory);
   }
 
   /** At most `most` rooms: those with an owner, rules, or in which something was said; the latest, in the order they were made. */
@@ -90,8 +96,10 @@ export class Database {
     return rows.map((row) => [String(row.dialect), Number(row.last)]);
   }
 
+  /** Whispers have their ids from the same row. */
   lastPost(): number {
-    return Number(this.#db.prepare('SELECT max(id) AS last FROM posts').get()?.last ?? 0);
+    const all = 'SELECT max(id) AS id FROM posts UNION SELECT max(id) FROM whispers';
+    return Number(this.#db.prepare(`SELECT max(id) AS last FROM (${all})`).get()?.last ?? 0);
   }
 
   /** The keys of all. */
@@ -107,7 +115,7 @@ export class Database {
     return this.#mail.contacts();
   }
 
-  write({ changes, posts }: Group): void {
+  write({ changes, posts, whispers = [] }: Group): void {
     this.#transact(() => {
       for (const change of changes) this.#apply(change);
       for (let i = 0; i < posts.id.length; i++) {
@@ -122,6 +130,7 @@ export class Database {
           posts.extra[i] as string | null,
         );
       }
+      this.#talks.add(whispers);
       if (this.#inMemory) this.#forgetTooMuch(posts);
     });
   }
@@ -144,6 +153,21 @@ export class Database {
   /** It only goes forward; what holds then. */
   setMarker(account: string, target: string, at: number): number {
     return this.#transact(() => this.#past.setMarker(account, target, at));
+  }
+
+  /** What `owner` has of a talk; oldest first. */
+  whispers(owner: string, other: string, range: TalkRange): WhisperRow[] {
+    return this.#talks.whispers(owner, other, range);
+  }
+
+  /** Those in which something was said between the times. */
+  talks(owner: string, range: TalksRange): Talk[] {
+    return this.#talks.of(owner, range);
+  }
+
+  /** Takes a batch of whispers from before that time away; true when there may be more. */
+  forgetWhispers(before: number): boolean {
+    return this.#transact(() => this.#talks.forgetBatch(before));
   }
 
   /** A room that has an owner, without numbers. */
@@ -222,7 +246,9 @@ export class Database {
 
   /** Takes a batch away of what belongs to nothing any more; true when there may be more. */
   tidy(): boolean {
-    return this.#transact(() => this.#buryBatch() || (this.#inMemory && this.#words.forgetBatch()));
+    return this.#transact(
+      () => this.#buryBatch() || this.#talks.trim() || (this.#inMemory && this.#words.forgetBatch()),
+    );
   }
 
   close(): void {
@@ -354,32 +380,4 @@ function statements(db: DatabaseSync) {
          WHERE posts.id IN (${NEWEST_MATCHES}) ORDER BY posts.id`,
     ),
   };
-}
-
-function postOf(row: Row): PostRow {
-  const stamp = optional(row.stamp);
-  const extra = optional(row.extra);
-  return {
-    id: Number(row.id),
-    at: Number(row.at),
-    name: String(row.name),
-    dialect: String(row.dialect),
-    text: String(row.text),
-    ...(stamp !== undefined && { stamp }),
-    ...(extra !== undefined && { extra }),
-  };
-}
-
-function banOf(row: Row): StoredBan {
-  return {
-    kind: row.kind === 'network' ? 'network' : 'name',
-    key: String(row.key),
-    shown: String(row.shown),
-    at: Number(row.at),
-    until: row.until === null ? undefined : Number(row.until),
-  };
-}
-
-function optional(value: SQLOutputValue | undefined): string | undefined {
-  return value === null || value === undefined ? undefined : String(value);
 }

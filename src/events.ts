@@ -121,7 +121,7 @@ export interface Invited {
 /** What stands before a whisper where it looks like any other message. */
 export const WHISPERED = '(to you alone) ';
 
-/** Said to one person alone; `to` is that one's id. It is not kept. */
+/** Said to one person alone; `to` is that one's id. */
 export interface Whisper {
   readonly kind: 'whisper';
   readonly to: string;
@@ -130,6 +130,20 @@ export interface Whisper {
   readonly text: string;
   /** No other whisper of this node has it. */
   readonly id: string;
+  /** Its id where it is kept: no other whisper, and no post, has it. */
+  readonly keptAs?: number;
+  readonly notice?: true;
+  readonly tags?: ClientTags;
+}
+
+/** A whisper as it is read later. */
+export interface KeptWhisper {
+  readonly id: number;
+  readonly who: Person;
+  /** Of whom it was said to. */
+  readonly to: Pick<Person, 'name' | 'account'>;
+  readonly at: number;
+  readonly text: string;
   readonly notice?: true;
   readonly tags?: ClientTags;
 }

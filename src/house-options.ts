@@ -9,9 +9,18 @@ export interface Limits {
   readonly rooms: number;
   readonly roomsEach: number;
   readonly textChars: number;
+  /** What is said to one alone is kept for so long; 0: not at all. */
+  readonly whisperMs: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { people: 20_000, rooms: 10_000, roomsEach: 100, textChars: 65_536 };
+const YEAR_MS = 365 * 86_400_000;
+export const DEFAULT_LIMITS: Limits = {
+  people: 20_000,
+  rooms: 10_000,
+  roomsEach: 100,
+  textChars: 65_536,
+  whisperMs: YEAR_MS,
+};
 
 export interface HouseOptions {
   readonly backbone: Backbone;
@@ -41,4 +50,6 @@ export interface Whispering {
   readonly tags?: ClientTags | undefined;
   /** From `newId`, where it has to be known before. */
   readonly id?: string | undefined;
+  /** Nothing that is said between the two: it is not kept. */
+  readonly isPassing?: boolean | undefined;
 }

@@ -1,22 +1,26 @@
-// Layer 2. The rooms of a house, and what was said in them: a house knows besides who is in and may do what.
+// Layer 2. The rooms of a house, and what was said in them and in private: a house knows besides who is in and may do
+// what.
 
 import type { Backbone, RoomSettings, SearchOptions } from './backbone.ts';
-import type { Post } from './events.ts';
+import type { KeptWhisper, Post } from './events.ts';
+import type { Limits } from './house-options.ts';
 import { checkRoomName, nameKey } from './names.ts';
 import type { Room } from './room.ts';
 import { RoomList } from './room-list.ts';
-import type { Found, HistoryRange } from './store.ts';
+import type { Found, HistoryRange, Talk, TalksRange } from './store.ts';
 
 export class HouseRooms {
   protected readonly backbone: Backbone;
   /** The time of day in milliseconds. */
   protected readonly wall: () => number;
   protected readonly list: RoomList;
+  readonly limits: Limits;
 
-  constructor(backbone: Backbone, wall: () => number, maxRooms: number) {
+  constructor(backbone: Backbone, wall: () => number, limits: Limits) {
     this.backbone = backbone;
     this.wall = wall;
-    this.list = new RoomList(backbone, maxRooms);
+    this.limits = limits;
+    this.list = new RoomList(backbone, limits.rooms);
   }
 
   get rooms(): ReadonlyMap<string, Room> {
@@ -93,6 +97,16 @@ export class HouseRooms {
     );
   }
 
+  /** What an account (its key) keeps of its talk with that one (the key of an account or name); oldest first. */
+  whispers(account: string, other: string, range: HistoryRange): Promise<KeptWhisper[]> {
+    return this.backbone.whispers(account, other, { ...range, since: this.#whispersSince });
+  }
+
+  /** Those of an account in which something was said between the times, and when that was last. */
+  talks(account: string, range: Omit<TalksRange, 'since'> = {}): Promise<Talk[]> {
+    return this.backbone.talks(account, { ...range, since: this.#whispersSince });
+  }
+
   /** Up to where an account (its key) has read there: a time. */
   marker(account: string, target: string): Promise<number | undefined> {
     return this.backbone.marker(account, target);
@@ -106,5 +120,10 @@ export class HouseRooms {
   /** The newest posts that have all the words, in public rooms and those of `options`; oldest first. */
   search(words: string, options: SearchOptions): Promise<Found[]> {
     return this.backbone.search(words, options);
+  }
+
+  /** The store may take its time to forget. */
+  get #whispersSince(): number {
+    return this.wall() - this.limits.whisperMs;
   }
 }

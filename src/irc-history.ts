@@ -1,13 +1,13 @@
-// Layer 3. What was said in a channel before: CHATHISTORY for clients that ask, and the last lines after JOIN for those
-// that can't. Who is in a room may read what was said in it.
+// Layer 3. What was said before: CHATHISTORY for clients that ask, and the last lines of a channel after JOIN for those
+// that can't. Who is in a room may read what was said in it; what was said in private is in irc-talks.ts.
 
-import type { Post } from './events.ts';
 import { type Irc, type Said, timeOf } from './irc.ts';
 import type { CommandRow } from './irc-commands.ts';
-import { ME, messagesIn } from './irc-lines.ts';
+import { messagesOf } from './irc-lines.ts';
 import { markread } from './irc-markers.ts';
 import { isNick } from './irc-masks.ts';
 import { type IrcSession, memberOf } from './irc-session.ts';
+import { talkOf, talksOf } from './irc-talks.ts';
 import { timeIn } from './irc-times.ts';
 import type { Room } from './room.ts';
 import type { Bound, HistoryRange } from './store.ts';
@@ -51,7 +51,7 @@ async function chathistory(session: IrcSession, { params }: IrcMessage): Promise
   }
 }
 
-// --- one channel -------------------------------------------------------------------------------------------
+// --- one channel or talk -----------------------------------------------------------------------------------
 
 async function tellPast(session: IrcSession, name: string, params: readonly string[]): Promise<void> {
   const count = SELECTORS.get(name);
@@ -60,19 +60,33 @@ async function tellPast(session: IrcSession, name: string, params: readonly stri
   const [target = '', ...words] = params;
   const limit = readLimit(words.pop());
   const selectors = words.map((word) => readSelector(session.irc, word, name));
-  const room = readTarget(session, target);
-  // what was said to one person alone is not kept
-  const past = room ? await pastOf(session.irc, room, name, selectors, limit) : [];
+  const place = readTarget(session, target);
+  const past = await pastOf(place, name, selectors, limit);
   if (session.isGone) return;
-  tellBatch(session, room ? session.irc.names.channelOf(room) : target, past);
+  tellBatch(session, place.shown, past);
 }
 
-/** Undefined for a person. */
-function readTarget(session: IrcSession, target: string): Room | undefined {
-  if (isNick(target)) return undefined;
+/** Where something was said, as far as somebody may know of it. */
+export interface Place {
+  readonly shown: string;
+  /** The messages of posts between two bounds, oldest first: a post of several lines is several. */
+  past(range: HistoryRange): Promise<Past>;
+}
+
+type Past = ReadonlyArray<readonly Said[]>;
+
+function readTarget(session: IrcSession, target: string): Place {
+  if (isNick(target)) return talkOf(session, target);
   const room = session.irc.names.roomOf(target);
-  if (room && memberOf(session).rooms.has(room.key)) return room;
+  if (room && memberOf(session).rooms.has(room.key)) return placeOf(session.irc, room);
   throw new Refusal('INVALID_TARGET', [target], 'Messages could not be retrieved');
+}
+
+function placeOf(irc: Irc, room: Room): Place {
+  const shown = irc.names.channelOf(room);
+  const past = async (range: HistoryRange) =>
+    (await irc.house.history(room, range)).map((post) => messagesOf(irc, shown, post));
+  return { shown, past };
 }
 
 function readLimit(word = ''): number {
@@ -93,24 +107,19 @@ function readSelector(irc: Irc, word: string, name: string): Selector {
   return { id };
 }
 
-/** What the messages of some posts are, oldest first: a post of several lines is several messages. */
-type Past = ReadonlyArray<readonly Said[]>;
-
 async function pastOf(
-  irc: Irc,
-  room: Room,
+  place: Place,
   name: string,
   [first = '*', second = '*']: readonly Selector[],
   limit: number,
 ): Promise<Past> {
-  if (name === 'AROUND' && first !== '*') return around(irc, room, first, limit);
-  const range = await rangeOf(irc, room, name, first, second, limit);
-  return fit(await read(irc, room, range), limit, range.isOldestFirst === true);
+  if (name === 'AROUND' && first !== '*') return around(place, first, limit);
+  const range = await rangeOf(place, name, first, second, limit);
+  return fit(await place.past(range), limit, range.isOldestFirst === true);
 }
 
 async function rangeOf(
-  irc: Irc,
-  room: Room,
+  place: Place,
   name: string,
   first: Selector,
   second: Selector,
@@ -119,7 +128,7 @@ async function rangeOf(
   if (name === 'BEFORE') return { limit, ...between('*', first) };
   if (name === 'AFTER') return { limit, ...between(first, '*'), isOldestFirst: true };
   if (name !== 'BETWEEN') return { limit, ...between(first, '*') };
-  if (await isLater(irc, room, first, second)) return { limit, ...between(second, first) };
+  if (await isLater(place, first, second)) return { limit, ...between(second, first) };
   return { limit, ...between(first, second), isOldestFirst: true };
 }
 
@@ -127,31 +136,27 @@ function between(after: Selector, before: Selector): Pick<HistoryRange, 'after' 
   return { ...(after !== '*' && { after }), ...(before !== '*' && { before }) };
 }
 
-async function isLater(irc: Irc, room: Room, first: Selector, second: Selector): Promise<boolean> {
+async function isLater(place: Place, first: Selector, second: Selector): Promise<boolean> {
   if (first === '*' || second === '*') return false;
   if ('id' in first && 'id' in second) return first.id > second.id;
-  const [one, other] = [await momentOf(irc, room, first), await momentOf(irc, room, second)];
+  const [one, other] = [await momentOf(place, first), await momentOf(place, second)];
   return one > other;
 }
 
 /** A message that is not there any more counts as the oldest. */
-async function momentOf(irc: Irc, room: Room, bound: Bound): Promise<number> {
+async function momentOf(place: Place, bound: Bound): Promise<number> {
   if ('at' in bound) return bound.at;
-  const [post] = await irc.house.history(room, { limit: 1, after: { id: bound.id - 1 }, isOldestFirst: true });
-  return post?.at ?? 0;
+  const [post] = await place.past({ limit: 1, after: { id: bound.id - 1 }, isOldestFirst: true });
+  return post?.[0]?.at ?? 0;
 }
 
 /** As many before it as from it on, as far as there are. */
-async function around(irc: Irc, room: Room, middle: Bound, limit: number): Promise<Past> {
+async function around(place: Place, middle: Bound, limit: number): Promise<Past> {
   const from = 'id' in middle ? { id: middle.id - 1 } : { at: middle.at - 1 };
-  const older = await read(irc, room, { limit, before: middle });
-  const newer = await read(irc, room, { limit, after: from, isOldestFirst: true });
+  const older = await place.past({ limit, before: middle });
+  const newer = await place.past({ limit, after: from, isOldestFirst: true });
   const second = fit(newer, limit - Math.min(Math.floor(limit / 2), older.flat().length), true);
   return [...fit(older, limit - second.flat().length, false), ...second];
-}
-
-async function read(irc: Irc, room: Room, range: HistoryRange): Promise<Past> {
-  return (await irc.house.history(room, range)).map((post) => messagesOf(irc, room, post));
 }
 
 /** As many whole posts as make so many messages; one at least, or who asks for more would not get on. */
@@ -166,27 +171,13 @@ function fit(past: Past, limit: number, isOldestFirst: boolean): Past {
   return isOldestFirst ? those : those.toReversed();
 }
 
-/** `note` stands before the text. */
-function messagesOf(irc: Irc, room: Room, post: Post, note = ''): Said[] {
-  const { id, who, at, notice, tags } = post;
-  return messagesIn({
-    by: irc.saidBy(who, at),
-    command: notice ? 'NOTICE' : 'PRIVMSG',
-    target: irc.names.channelOf(room),
-    text: post.text.startsWith(ME) ? ME + note + post.text.slice(ME.length) : note + post.text,
-    isFromIrc: who.dialect === 'irc',
-    msgid: irc.msgidOf(id),
-    client: tags,
-  });
-}
-
 function tellBatch(session: IrcSession, target: string, past: Past): void {
   session.out.batch('chathistory', [target], () => {
     for (const said of past.flat()) session.tell(said);
   });
 }
 
-// --- which channels ----------------------------------------------------------------------------------------
+// --- which of them -----------------------------------------------------------------------------------------
 
 async function tellTargets(session: IrcSession, params: readonly string[]): Promise<void> {
   const [from = '', to = '', most] = params;
@@ -196,20 +187,33 @@ async function tellTargets(session: IrcSession, params: readonly string[]): Prom
   if (first === undefined || second === undefined) throw new Refusal('INVALID_PARAMS', [], 'Invalid timestamp');
   const isForward = first <= second;
   const [after, before] = isForward ? [first, second] : [second, first];
-  const rooms = [...memberOf(session).rooms.values()];
-  const last = await session.irc.house.lastPosts(rooms, { after: { at: after }, before: { at: before } });
+  const times = { after: { at: after }, before: { at: before } };
+  const found = [...(await channelsOf(session, times)), ...(await talksOf(session, times))];
   if (session.isGone) return;
-  const found = rooms.flatMap((room) => ({ room, at: last.get(room.key) ?? Number.NaN })).filter(({ at }) => at >= 0);
   found.sort((one, other) => one.at - other.at);
-  tellChannels(session, isForward ? found.slice(0, limit) : found.slice(-limit));
+  tellFound(session, isForward ? found.slice(0, limit) : found.slice(-limit));
 }
 
-function tellChannels(session: IrcSession, found: ReadonlyArray<{ readonly room: Room; readonly at: number }>): void {
-  const { irc, out } = session;
+/** Where something was said, and when that was last. */
+export interface Target {
+  readonly shown: string;
+  readonly at: number;
+}
+
+async function channelsOf(session: IrcSession, range: Pick<HistoryRange, 'after' | 'before'>): Promise<Target[]> {
+  const { irc } = session;
+  const rooms = [...memberOf(session).rooms.values()];
+  const last = await irc.house.lastPosts(rooms, range);
+  return rooms.flatMap((room): Target[] => {
+    const at = last.get(room.key);
+    return at === undefined ? [] : [{ shown: irc.names.channelOf(room), at }];
+  });
+}
+
+function tellFound({ irc, out }: IrcSession, found: readonly Target[]): void {
   out.batch('draft/chathistory-targets', [], () => {
-    for (const { room, at } of found) {
-      const params = ['TARGETS', irc.names.channelOf(room), timeOf(at)];
-      out.send({ source: irc.serverName, command: 'CHATHISTORY', params });
+    for (const { shown, at } of found) {
+      out.send({ source: irc.serverName, command: 'CHATHISTORY', params: ['TARGETS', shown, timeOf(at)] });
     }
   });
 }
@@ -232,8 +236,9 @@ export async function replayTo(session: IrcSession, room: Room): Promise<void> {
   });
   const those = posts.filter(({ id }) => id < heard);
   if (session.isGone || session.audienceOf(room) !== audience || those.length === 0) return;
-  const past = those.map((post) => messagesOf(irc, room, post, caps.has('server-time') ? '' : clockOf(post.at)));
-  tellBatch(session, irc.names.channelOf(room), fit(past, limit, false));
+  const shown = irc.names.channelOf(room);
+  const past = those.map((post) => messagesOf(irc, shown, post, caps.has('server-time') ? '' : clockOf(post.at)));
+  tellBatch(session, shown, fit(past, limit, false));
   const last = those.at(-1);
   if (last) irc.saw(session.seenAs, room, last.id);
 }

@@ -1,8 +1,8 @@
 // Layer 3. What is said in the house as lines of IRC, and the other way round. A text of several lines, or a long one, is
 // several messages; `/me waves` is an ACTION.
 
-import type { ClientTags } from './events.ts';
-import type { Said } from './irc.ts';
+import type { ClientTags, KeptWhisper } from './events.ts';
+import type { Irc, Said } from './irc.ts';
 import { encodeText } from './wire.ts';
 import { fitText, MAX_LINE_BYTES } from './wire-irc.ts';
 
@@ -46,6 +46,20 @@ export function messagesIn({ by, command, target, text, isFromIrc, msgid, client
     msgid: msgid === undefined || nth === 0 ? msgid : `${msgid}.${nth}`,
     client,
   }));
+}
+
+/** What was kept, as it is told later. `note` stands before the text. */
+export function messagesOf(irc: Irc, target: string, kept: Omit<KeptWhisper, 'to'>, note = ''): Said[] {
+  const { id, who, at, text, notice, tags } = kept;
+  return messagesIn({
+    by: irc.saidBy(who, at),
+    command: notice ? 'NOTICE' : 'PRIVMSG',
+    target,
+    text: text.startsWith(ME) ? ME + note + text.slice(ME.length) : note + text,
+    isFromIrc: who.dialect === 'irc',
+    msgid: irc.msgidOf(id),
+    client: tags,
+  });
 }
 
 /** Undefined for a request to a program, which is nothing that is said. */

@@ -5,6 +5,7 @@ import { HouseError } from './errors.ts';
 import { timeOf } from './irc.ts';
 import { foldIrc, isChannel, isNick } from './irc-masks.ts';
 import type { IrcSession } from './irc-session.ts';
+import { spelledEnd } from './irc-talks.ts';
 import { timeIn } from './irc-times.ts';
 import type { IrcMessage } from './wire-irc.ts';
 
@@ -70,8 +71,8 @@ function tellOthers(session: IrcSession, account: string, target: string, at: nu
   }
 }
 
-/** The same for all spellings of a target. */
+/** The same for all spellings of a target, and for all nicks of an account. */
 function keyOf({ irc }: IrcSession, target: string): string {
   const room = irc.names.roomOf(target);
-  return room ? `#${room.key}` : foldIrc(target);
+  return room ? `#${room.key}` : foldIrc(spelledEnd(irc, target));
 }

@@ -136,6 +136,7 @@ function sendToRanked(session: IrcSession, letter: Letter, room: Room, ranks: st
     irc.house.whisper(memberOf(session), person, `(for those who lead ${room.name}) ${text}`, {
       notice: verb === 'NOTICE',
       tags,
+      isPassing: true,
     });
   }
 }
@@ -166,9 +167,9 @@ function saidBy(
   { verb, line, text = line, tags }: Letter,
   target: string,
   id: string | undefined,
+  at: number = session.irc.options.wall(),
 ): Said[] {
-  const { irc } = session;
-  const by = irc.saidBy(personOf(session), irc.options.wall());
+  const by = session.irc.saidBy(personOf(session), at);
   if (verb === 'TAGMSG') return [{ ...by, command: verb, params: [target], msgid: id, client: tags }];
   return messagesIn({ by, command: verb, target, text, isFromIrc: true, msgid: id, client: tags });
 }
@@ -179,27 +180,34 @@ function sendToNick(session: IrcSession, letter: Letter, nick: string): undefine
   const { irc } = session;
   const person = irc.names.personOf(nick);
   if (!person) return refuse(session, letter, 'ERR_NOSUCHNICK', nick, 'No such nick/channel');
-  const id = irc.house.newId();
-  if (!whisper(session, letter, person, id)) {
+  const told = whisper(session, letter, person);
+  if (!told) {
     const why = letter.text === undefined ? 'takes no requests to programs' : 'can be told nothing in private';
     return refuse(session, letter, 'ERR_NOSUCHNICK', nick, `${person.name} (${person.dialect}) ${why}`);
   }
-  for (const line of saidBy(session, letter, irc.names.nickOf(person), id)) session.echo(line);
+  for (const line of saidBy(session, letter, irc.names.nickOf(person), told.msgid, told.at)) session.echo(line);
   const away = irc.awayOf(person);
   if (away !== undefined && letter.verb === 'PRIVMSG') session.reply('RPL_AWAY', irc.names.nickOf(person), away);
 }
 
-/** False where that one can't be told. */
-function whisper(session: IrcSession, { verb, line, text, tags }: Letter, person: Person, id: string): boolean {
-  const { house } = session.irc;
+/** Undefined where that one can't be told. */
+function whisper(
+  session: IrcSession,
+  { verb, line, text, tags }: Letter,
+  person: Person,
+): Pick<Said, 'msgid' | 'at'> | undefined {
+  const { house, options } = session.irc;
   const member = memberOf(session);
   if (verb === 'TAGMSG') {
     // who has no form for tags misses nothing that was said
-    house.signalTo(member, person, tags ?? {}, id);
-    return true;
+    const msgid = house.newId();
+    house.signalTo(member, person, tags ?? {}, msgid);
+    return { msgid, at: options.wall() };
   }
-  if (text === undefined && person.dialect !== 'irc') return false;
-  return house.whisper(member, person, text ?? line, { notice: verb === 'NOTICE', tags, id });
+  if (text === undefined && person.dialect !== 'irc') return undefined;
+  const more = { notice: verb === 'NOTICE', tags, isPassing: text === undefined };
+  const told = house.whisper(member, person, text ?? line, more);
+  return told && { msgid: session.irc.msgidOfWhisper(told), at: told.at };
 }
 
 export const MESSAGE_COMMANDS: ReadonlyArray<readonly [string, CommandRow]> = [

@@ -251,11 +251,12 @@ export class IrcSession implements Session, Outlet {
   onJoined: ((room: Room) => void) | undefined;
 
   whisper(whisper: Whisper): boolean {
-    const { who, at, text, notice, tags, id } = whisper;
+    const { who, at, text, notice, tags } = whisper;
+    const msgid = this.irc.msgidOfWhisper(whisper);
     const by = this.irc.saidBy(who, at);
     const command = notice ? 'NOTICE' : 'PRIVMSG';
     const isFromIrc = who.dialect === 'irc';
-    const said = messagesIn({ by, command, target: this.nick, text, isFromIrc, msgid: id, client: tags });
+    const said = messagesIn({ by, command, target: this.nick, text, isFromIrc, msgid, client: tags });
     for (const one of said) this.hear(one);
     return true;
   }

@@ -3,7 +3,7 @@
 
 import type { Accounts } from './accounts.ts';
 import { HouseError } from './errors.ts';
-import type { ClientTags, Flag, MaskKind, Person, Rule, RuleChange } from './events.ts';
+import type { ClientTags, Flag, MaskKind, Person, Rule, RuleChange, Whisper } from './events.ts';
 import { CapTable } from './irc-caps.ts';
 import type { MaskCache } from './irc-mask-cache.ts';
 import { foldIrc } from './irc-masks.ts';
@@ -246,6 +246,11 @@ export class Irc {
   /** Of a post that takes several lines each has one, with a number behind it. */
   msgidOf(post: number): string {
     return `p${post.toString(36)}`;
+  }
+
+  /** What is kept has an id for good. */
+  msgidOfWhisper({ id, keptAs }: Whisper): string {
+    return keptAs === undefined ? id : this.msgidOf(keptAs);
   }
 
   postOf(msgid: string): number | undefined {

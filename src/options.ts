@@ -20,7 +20,8 @@ import { socketBeside, stateDirectory } from './state-directory.ts';
 import { ownFile, type TlsSource } from './tls-files.ts';
 
 const DAY_MS = 86_400_000;
-const MAX_UPLOAD_DAYS = 36_500;
+const MAX_DAYS = 36_500;
+const DEFAULT_PRIVATE_DAYS = 365;
 const MAX_UPLOAD_BYTES = 1024 ** 4;
 const MAX_UPLOADS_BYTES = 1024 ** 5;
 
@@ -47,6 +48,8 @@ export interface ServerOptions {
   readonly uploads: UploadOptions | undefined;
   /** The server's own address in links, without a slash at its end. */
   readonly publicUrl: string | undefined;
+  /** What accounts are told in private is kept for so long; 0: not at all. */
+  readonly whisperMs: number;
   readonly irc: IrcWanted;
   /** A file of names and passwords to be taken over as accounts. */
   readonly importUsers: string | undefined;
@@ -125,6 +128,11 @@ const SERVER: CommandLine = {
       flag: '--public-url <url>',
       help: "This server's address in links, as https://chat.example",
       shownDefault: 'as it was reached',
+    },
+    {
+      flag: '--private-days <days>',
+      help: 'Private messages of accounts are kept for so long; 0: not at all',
+      shownDefault: String(DEFAULT_PRIVATE_DAYS),
     },
     ...IRC_ROWS,
     { flag: '--import-users <file>', help: 'Make accounts of the rows NAME,PASSWORD of a file' },
@@ -212,6 +220,8 @@ export function readServerOptions(
     openFiles: given.has('open-files'),
     uploads: uploadsOf(given, file),
     publicUrl: publicUrlOf(given.one('public-url')),
+    whisperMs:
+      DAY_MS * wholeNumber('--private-days', given.one('private-days') ?? String(DEFAULT_PRIVATE_DAYS), 0, MAX_DAYS),
     irc: ircOf(given),
     importUsers: given.one('import-users'),
     strictLobby: given.has('strict-lobby'),
@@ -278,7 +288,7 @@ function uploadsOf(given: Given, data: string): UploadOptions | undefined {
   const [size, total] = [given.one('uploads'), given.one('upload-total')];
   const fileBytes = size === 'off' ? 0 : sizeOf('--uploads', size ?? '100M', MAX_UPLOAD_BYTES);
   const totalBytes = sizeOf('--upload-total', total ?? '2G', MAX_UPLOADS_BYTES);
-  const days = wholeNumber('--upload-days', given.one('upload-days') ?? '30', 1, MAX_UPLOAD_DAYS);
+  const days = wholeNumber('--upload-days', given.one('upload-days') ?? '30', 1, MAX_DAYS);
   const isAccountsOnly = given.has('upload-accounts-only');
   if (total !== undefined && size !== undefined && totalBytes < fileBytes) {
     throw new UsageError('--upload-total: must be at least as large as --uploads');

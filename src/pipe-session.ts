@@ -302,7 +302,7 @@ export class PipeSession implements Session {
         return true;
       }
     }
-    return this.#pipe.options.house.whisper(member, person, text);
+    return this.#pipe.options.house.whisper(member, person, text) !== undefined;
   }
 
   // --- requests to the server ----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import type { PostColumns, PostRow } from './database.ts';
 import type { ClientTags, Person, Post } from './events.ts';
 
-interface Extra {
+export interface Extra {
   readonly notice?: true;
   readonly tags?: ClientTags;
   readonly account?: string;
@@ -33,7 +33,7 @@ export function postOf({ id, at, name, dialect, text, stamp, extra }: PostRow, r
   return { kind: 'post', id, room, who, at, text, ...(stamp !== undefined && { stamp }), ...more };
 }
 
-function extraOf({ who: { account }, notice, tags }: Post): string | null {
+export function extraOf({ who: { account }, notice, tags }: Pick<Post, 'who' | 'notice' | 'tags'>): string | null {
   if (account === undefined && notice === undefined && tags === undefined) return null;
   return JSON.stringify({ notice, tags, account } satisfies { [key in keyof Extra]: Extra[key] | undefined });
 }

@@ -16,15 +16,9 @@ import type {
   Signal,
   Whisper,
 } from './events.ts';
-import {
-  DEFAULT_LIMITS,
-  type HouseOptions,
-  type Limits,
-  type Newcomer,
-  type Saying,
-  type Whispering,
-} from './house-options.ts';
+import { DEFAULT_LIMITS, type HouseOptions, type Newcomer, type Saying, type Whispering } from './house-options.ts';
 import { HouseRooms } from './house-rooms.ts';
+import { isForKeeping } from './kept-whispers.ts';
 import { checkName, MAIN_ROOM, nameKey } from './names.ts';
 import { People, type Watcher } from './people.ts';
 import { Member, type Pass, type Room, type Tongue } from './room.ts';
@@ -38,7 +32,6 @@ export { DEFAULT_LIMITS } from './house-options.ts';
 export class House extends HouseRooms {
   readonly #onBug: (error: unknown) => void;
   readonly #matches: MaskMatcher;
-  readonly limits: Limits;
   readonly #people: People;
   readonly #names: WornNames;
   #nextPerson = 1;
@@ -48,11 +41,9 @@ export class House extends HouseRooms {
   #closed = false;
 
   constructor({ backbone, wall, onBug, limits, maskMatches = isNamed }: HouseOptions) {
-    const all = { ...DEFAULT_LIMITS, ...limits };
-    super(backbone, wall, all.rooms);
+    super(backbone, wall, { ...DEFAULT_LIMITS, ...limits });
     this.#onBug = onBug;
     this.#matches = maskMatches;
-    this.limits = all;
     this.#people = new People(backbone.node, onBug);
     this.#names = new WornNames(backbone);
     backbone.listen((event) => this.#hear(event));
@@ -250,9 +241,16 @@ export class House extends HouseRooms {
     return id;
   }
 
-  /** To one person of this node alone; false when that one can't be told. */
-  whisper(from: Member, to: Person, text: string, whispering: Whispering = {}): boolean {
-    return text.length <= this.limits.textChars && this.#whisper(from.person, to, text, whispering);
+  /** To one person of this node alone; undefined when that one can't be told. Who of the two has an account keeps it. */
+  whisper(from: Member, to: Person, text: string, { isPassing, ...more }: Whispering = {}): Whisper | undefined {
+    const whom = this.#people.member(to.id)?.person;
+    if (!whom || text.length > this.limits.textChars) return undefined;
+    const isKept = !isPassing && this.limits.whisperMs > 0 && isForKeeping(from.person, whom) && !this.#closed;
+    if (!isKept) return this.#whisper(from.person, whom, text, more);
+    const keptAs = this.backbone.nextId();
+    const whisper = this.#whisper(from.person, whom, text, more, keptAs);
+    if (whisper) this.backbone.keepWhisper({ ...whisper, id: keptAs, to: whom });
+    return whisper;
   }
 
   /** The same with tags and no text. */
@@ -372,12 +370,19 @@ export class House extends HouseRooms {
     return those;
   }
 
-  #whisper(who: Person, to: Person, text: string, { notice, tags, id = this.newId() }: Whispering = {}): boolean {
+  #whisper(
+    who: Person,
+    to: Person,
+    text: string,
+    { notice, tags, id = this.newId() }: Whispering = {},
+    keptAs?: number,
+  ): Whisper | undefined {
     const member = this.#people.member(to.id);
-    if (!member) return false;
-    const more = { ...(notice && { notice }), ...(tags !== undefined && { tags }) };
+    if (!member) return undefined;
+    const kept = keptAs !== undefined && { keptAs };
+    const more = { ...(notice && { notice }), ...(tags !== undefined && { tags }), ...kept };
     const whisper: Whisper = { kind: 'whisper', to: to.id, who, at: this.wall(), text, id, ...more };
-    return member.tongue.whisper?.(member, whisper) ?? false;
+    return member.tongue.whisper?.(member, whisper) ? whisper : undefined;
   }
 
   #keep(room: Room): void {

@@ -243,12 +243,19 @@ class WatchedStore {
   constructor(inner: Store, posted: (post: Post) => void, mailed: () => void, written: (ms: number) => void) {
     this.#inner = inner;
     this.#written = written;
+    const added = (id: number): void => {
+      this.#added++;
+      this.#lastId = id;
+      if (!this.#isWatching) this.#watch(id);
+    };
     const addPost: Store['addPost'] = (post, room) => {
       inner.addPost(post, room);
       posted(post);
-      this.#added++;
-      this.#lastId = post.id;
-      if (!this.#isWatching) this.#watch(post.id);
+      added(post.id);
+    };
+    const addWhisper: Store['addWhisper'] = (whisper) => {
+      inner.addWhisper(whisper);
+      added(whisper.id);
     };
     const addMail: Store['addMail'] = (mail) => {
       mailed();
@@ -256,6 +263,7 @@ class WatchedStore {
     };
     const own = new Map<string | symbol, unknown>([
       ['addPost', addPost],
+      ['addWhisper', addWhisper],
       ['addMail', addMail],
     ]);
     this.store = new Proxy(inner, {

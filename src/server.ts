@@ -148,7 +148,8 @@ async function run(options: ServerOptions): Promise<void> {
   const masks = new MaskCache();
   const maskMatches = (mask: string, person: Person) => masks.matches(mask, person);
   const source = () => serving.source;
-  const house = new GuardedHouse({ backbone, wall: Date.now, onBug, bans, now, source, maskMatches });
+  const limits = { whisperMs: options.whisperMs };
+  const house = new GuardedHouse({ backbone, wall: Date.now, onBug, bans, now, source, maskMatches, limits });
   const accounts = new Accounts({ backbone, hasher: new Passwords(), wall: Date.now, now });
   await takeOver(options, accounts, log);
   const uploads = await keepUploads(options, { house, accounts, bans, gate, log, metrics, random: randomToken });
@@ -319,10 +320,10 @@ async function bindPipe(listener: Listener, log: Log): Promise<Listening[]> {
   return found ? [found] : [];
 }
 
-async function openStore(store: WorkerStore, { data, makeDirectory }: ServerOptions): Promise<void> {
+async function openStore(store: WorkerStore, { data, makeDirectory, whisperMs }: ServerOptions): Promise<void> {
   try {
     if (makeDirectory && data !== ':memory:') makeDirectoryOf(data);
-    await store.open(data, DEFAULT_LIMITS.rooms);
+    await store.open(data, DEFAULT_LIMITS.rooms, whisperMs);
   } catch (error) {
     fail(1, `${(error as Error).message} (--data chooses another file)`);
   }

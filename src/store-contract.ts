@@ -1,7 +1,16 @@
 // Layer 2. What the house wants of a store, whatever it is made of.
 
-import type { Account, HistoryRange, LastPost, SearchOptions, StoredRoom } from './database.ts';
-import type { Post } from './events.ts';
+import type {
+  Account,
+  HistoryRange,
+  LastPost,
+  SearchOptions,
+  StoredRoom,
+  Talk,
+  TalkRange,
+  TalksRange,
+} from './database.ts';
+import type { KeptWhisper, Post } from './events.ts';
 import type { Contact, Mail, NewMail } from './mail-tables.ts';
 import type { StoreStart } from './store-worker.ts';
 
@@ -22,6 +31,8 @@ export interface Store {
   /** One that is not among `rooms`. */
   findRoom(key: string): Promise<StoredRoom | undefined>;
   addPost(post: Post, room: number): void;
+  /** Its id is one of the posts' row: it is higher than theirs before it. `saved` is for it, too. */
+  addWhisper(whisper: KeptWhisper): void;
   /** Settles when the post is on disk; rejects with `not-saved`. */
   saved(postId: number): Promise<void>;
   /** Never refused; of several changes of one room that wait, the last is written. */
@@ -30,6 +41,10 @@ export interface Store {
   history(room: StoredRoom, range: HistoryRange): Promise<Post[]>;
   /** Of those of the rooms (their ids) in which something was said between the bounds. */
   lastPosts(rooms: readonly number[], range: Pick<HistoryRange, 'before' | 'after'>): Promise<LastPost[]>;
+  /** What the account (its key) keeps of its talk with that one (the key of an account or name); oldest first. */
+  whispers(account: string, other: string, range: TalkRange): Promise<KeptWhisper[]>;
+  /** Those of the account in which something was said between the times, and when that was last. */
+  talks(account: string, range: TalksRange): Promise<Talk[]>;
   /** Up to where an account has read there: a time. */
   marker(account: string, target: string): Promise<number | undefined>;
   /** It only goes forward; what holds then. Rejects with `not-saved`. */

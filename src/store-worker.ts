@@ -1,8 +1,8 @@
 // Layer 2. The store's own thread: SQLite waits for the disk here, so that nobody else does. What can be done later
-// (new posts are indexed for searches, deleted rooms' posts taken away) is done when nothing has been written for a
-// moment, a batch in each turn, so that what is to be written goes between.
+// (new posts are indexed for searches, deleted rooms' posts and old whispers taken away) is done when nothing has been
+// written for a moment, a batch in each turn, so that what is to be written goes between.
 
-import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers';
 import { parentPort } from 'node:worker_threads';
 import { type Change, Database, type Group, type StoredRoom } from './database.ts';
 import { explain } from './database-file.ts';
@@ -14,6 +14,8 @@ export type Method =
   | 'findRoom'
   | 'history'
   | 'lastPosts'
+  | 'whispers'
+  | 'talks'
   | 'marker'
   | 'setMarker'
   | 'makeRoom'
@@ -38,7 +40,7 @@ export interface Question {
 }
 
 export type ToWorker =
-  | { readonly op: 'open'; readonly file: string; readonly rooms: number }
+  | { readonly op: 'open'; readonly file: string; readonly rooms: number; readonly whisperMs: number }
   | { readonly op: 'write'; readonly group: Group }
   | Question
   | { readonly op: 'close' };
@@ -84,12 +86,16 @@ export interface StoreStart {
 const IDLE_MS = 50;
 /** Where there is never a pause, no more than this piles up. */
 const LATEST_MS = 2000;
+/** Where nothing is written, what is too old goes all the same. */
+const TIDY_EVERY_MS = 3_600_000;
 
 let database: Database | undefined;
 /** The changes of groups that failed. They come before those of the next one: what is later may need them. */
 let owed: Change[] = [];
 /** Searches that wait until all is indexed that was written before them. */
 const searches: Question[] = [];
+/** So long are whispers kept. */
+let whisperMs = Number.POSITIVE_INFINITY;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let latest = 0;
 /** A batch is done in each turn. */
@@ -112,10 +118,10 @@ function open(file: string, mostRooms: number): FromWorker {
   }
 }
 
-function write({ changes, posts }: Group): FromWorker {
+function write({ changes, posts, whispers }: Group): FromWorker {
   const all = owed.length > 0 ? joined(owed, changes) : changes;
   try {
-    database?.write({ changes: all, posts });
+    database?.write({ changes: all, posts, whispers });
     owed = [];
     return { op: 'written', owed: 0 };
   } catch (error) {
@@ -176,7 +182,8 @@ function tidyBatch(): boolean {
   try {
     if (database?.index()) return true;
     for (const search of searches.splice(0)) send(answer(search));
-    return database?.tidy() ?? false;
+    if (database?.tidy()) return true;
+    return database?.forgetWhispers(Date.now() - whisperMs) ?? false;
   } catch (error) {
     const refusal = refusalOf(error);
     for (const { id } of searches.splice(0)) send({ op: 'answer', id, refusal });
@@ -195,6 +202,8 @@ function close(): void {
 function hear(message: ToWorker): void {
   switch (message.op) {
     case 'open':
+      whisperMs = message.whisperMs;
+      setInterval(tidySoon, TIDY_EVERY_MS).unref();
       send(open(message.file, message.rooms));
       return tidySoon();
     case 'write':

@@ -16,18 +16,23 @@ import type {
   RoomChange,
   SearchOptions,
   StoredRoom,
+  Talk,
+  TalkRange,
+  TalksRange,
 } from './database.ts';
 import { HouseError } from './errors.ts';
-import type { Post } from './events.ts';
+import type { KeptWhisper, Post } from './events.ts';
+import { whisperOf } from './kept-whispers.ts';
 import { MailQueue } from './mail-queue.ts';
 import { type Contact, type ContactChange, type Mail, mergeChanges, type NewMail } from './mail-tables.ts';
-import { addPost, noPosts, postOf } from './post-columns.ts';
+import { postOf } from './post-columns.ts';
 import { Questions } from './questions.ts';
 import { notSaved, SavedPosts } from './saved-posts.ts';
 import type { Found, Store } from './store-contract.ts';
 import type { FromWorker, Method, StoreStart, ToWorker } from './store-worker.ts';
+import { Unwritten } from './unwritten.ts';
 
-export type { Account, Bound, HistoryRange, LastPost, SearchOptions, StoredRoom } from './database.ts';
+export type * from './database-rows.ts';
 export type { Contact, Mail, NewMail } from './mail-tables.ts';
 export type { Found, Store } from './store-contract.ts';
 
@@ -48,7 +53,6 @@ declare const STORE_WORKER: string;
 const GROUP_MS = 3;
 const RETRY_MS = 1000;
 const MAX_UNSAVED = 50_000;
-const MAX_UNSAVED_CHARS = 32 * 1024 * 1024;
 const MAX_CHANGES = 20_000;
 /** A trouble is over when less than this part of what may wait is waiting. */
 const RECOVERED = 1 / 2;
@@ -59,7 +63,8 @@ const CLOSE_MS = 5000;
 
 interface InFlight {
   readonly changes: number;
-  readonly posts: number;
+  /** Of posts and whispers. */
+  readonly count: number;
   readonly chars: number;
   readonly lastId: number;
 }
@@ -71,18 +76,14 @@ export class WorkerStore implements Store {
   readonly #worker: Worker;
   readonly #onTrouble: StoreOptions['onTrouble'];
   readonly #onLost: (posts: number) => void;
-  readonly #maxUnsaved: number;
   readonly #maxChanges: number;
   #changes: Change[] = [];
   readonly #contacts = new Map<string, ContactChange>();
   readonly #rules = new Map<number, RoomChange>();
   /** So many changes of groups that failed are waiting in the thread for the next one. */
   #owed = 0;
-  #posts = noPosts();
-  #chars = 0;
+  readonly #said: Unwritten;
   readonly #inFlight: InFlight[] = [];
-  #unsaved = 0;
-  #unsavedChars = 0;
   readonly #saved = new SavedPosts();
   readonly #questions = new Questions((question) => this.#send(question));
   readonly #mails = new MailQueue((mails) => this.#askNow('addMails', mails));
@@ -99,7 +100,7 @@ export class WorkerStore implements Store {
   constructor({ onTrouble, onLost = () => {}, maxUnsaved = MAX_UNSAVED, maxChanges = MAX_CHANGES }: StoreOptions) {
     this.#onTrouble = onTrouble;
     this.#onLost = onLost;
-    this.#maxUnsaved = maxUnsaved;
+    this.#said = new Unwritten(maxUnsaved);
     this.#maxChanges = maxChanges;
     this.#worker =
       typeof STORE_WORKER === 'string'
@@ -110,12 +111,15 @@ export class WorkerStore implements Store {
     this.#worker.on('exit', () => this.#died('its thread ended'));
   }
 
-  /** Loads at most `maxRooms`. Rejects with an Error that can be shown to the operator. */
-  open(file: string, maxRooms = Number.MAX_SAFE_INTEGER): Promise<void> {
+  /**
+   * Loads at most `maxRooms`; whispers are kept for `whisperMs`. Rejects with an Error that can be shown to the
+   * operator.
+   */
+  open(file: string, maxRooms = Number.MAX_SAFE_INTEGER, whisperMs = Number.POSITIVE_INFINITY): Promise<void> {
     if (this.#dead) return Promise.reject(new Error(this.#trouble));
     return new Promise((resolve, reject) => {
       this.#opened = { resolve, reject };
-      this.#send({ op: 'open', file, rooms: maxRooms });
+      this.#send({ op: 'open', file, rooms: maxRooms, whisperMs });
     });
   }
 
@@ -148,17 +152,14 @@ export class WorkerStore implements Store {
   }
 
   addPost(post: Post, room: number): void {
-    if (this.#dead) return this.#onLost(1);
-    if (this.#filled() >= 1) {
-      this.#lose(1, post.id);
-      // what the disk says explains more
-      if (this.#trouble === undefined) this.#setTrouble('too much is waiting to be written');
-      return;
-    }
-    const chars = addPost(this.#posts, post, room);
-    this.#unsaved++;
-    this.#unsavedChars += chars;
-    this.#chars += chars;
+    if (!this.#hasPlace(post.id)) return;
+    this.#said.addPost(post, room);
+    this.#schedule();
+  }
+
+  addWhisper(whisper: KeptWhisper): void {
+    if (!this.#hasPlace(whisper.id)) return;
+    this.#said.addWhisper(whisper);
     this.#schedule();
   }
 
@@ -178,6 +179,16 @@ export class WorkerStore implements Store {
 
   lastPosts(rooms: readonly number[], range: Pick<HistoryRange, 'before' | 'after'>): Promise<LastPost[]> {
     return this.#ask('lastPosts', rooms.slice(0, MAX_LAST_POSTS), range);
+  }
+
+  async whispers(account: string, other: string, range: TalkRange): Promise<KeptWhisper[]> {
+    const limit = Math.max(Math.min(range.limit, MAX_HISTORY), 0);
+    const rows = await this.#ask('whispers', account, other, { ...range, limit });
+    return rows.map(whisperOf);
+  }
+
+  talks(account: string, range: TalksRange): Promise<Talk[]> {
+    return this.#ask('talks', account, range);
   }
 
   marker(account: string, target: string): Promise<number | undefined> {
@@ -281,9 +292,17 @@ export class WorkerStore implements Store {
     if (this.isFull) throw new HouseError('full', 'too much is waiting to be written');
   }
 
-  /** How much of what may wait is waiting: posts beyond 1 are not kept. */
-  #filled(): number {
-    return Math.max(this.#unsaved / this.#maxUnsaved, this.#unsavedChars / MAX_UNSAVED_CHARS);
+  /** What finds none is lost. */
+  #hasPlace(postId: number): boolean {
+    if (this.#dead) {
+      this.#onLost(1);
+      return false;
+    }
+    if (this.#said.filled < 1) return true;
+    this.#lose(1, postId);
+    // what the disk says explains more
+    if (this.#trouble === undefined) this.#setTrouble('too much is waiting to be written');
+    return false;
   }
 
   #change(change: Change): void {
@@ -315,24 +334,27 @@ export class WorkerStore implements Store {
   #flush(): void {
     this.#scheduled = false;
     if (!this.#hasMore() || this.#dead) return;
-    const posts = this.#posts;
+    const {
+      posts,
+      whispers,
+      count,
+      chars,
+      lastId = this.#inFlight.at(-1)?.lastId ?? this.#saved.upTo,
+    } = this.#said.handOver();
     const changes = [...this.#changes, ...this.#rules.values(), ...this.#contacts.values()];
-    const lastId = posts.id.at(-1) ?? this.#inFlight.at(-1)?.lastId ?? this.#saved.upTo;
-    this.#inFlight.push({ changes: changes.length, posts: posts.id.length, chars: this.#chars, lastId });
+    this.#inFlight.push({ changes: changes.length, count, chars, lastId });
     this.#changes = [];
     this.#rules.clear();
     this.#contacts.clear();
-    this.#posts = noPosts();
-    this.#chars = 0;
     this.#lastGroupAt = performance.now();
-    this.#send({ op: 'write', group: { changes, posts } });
+    this.#send({ op: 'write', group: { changes, posts, whispers } });
   }
 
   /** What is owed goes with whatever is on its way. */
   #hasMore(): boolean {
     const isOwed = this.#owed > 0 && this.#inFlight.length === 0;
     const isChanged = this.#changes.length > 0 || this.#rules.size > 0 || this.#contacts.size > 0;
-    return isOwed || isChanged || this.#posts.id.length > 0;
+    return isOwed || isChanged || this.#said.count > 0;
   }
 
   #answered(message: FromWorker): void {
@@ -360,15 +382,14 @@ export class WorkerStore implements Store {
   #written(owed: number, error: string | undefined): void {
     const group = this.#inFlight.shift();
     if (!group) return;
-    this.#unsaved -= group.posts;
-    this.#unsavedChars -= group.chars;
+    this.#said.written(group);
     this.#owed = owed;
     if (error !== undefined) {
-      if (group.posts > 0) this.#lose(group.posts, group.lastId);
+      if (group.count > 0) this.#lose(group.count, group.lastId);
     }
     this.#failing = error !== undefined;
     // not over while the next burst would bring it back
-    if (error !== undefined || this.#filled() < RECOVERED) this.#setTrouble(error);
+    if (error !== undefined || this.#said.filled < RECOVERED) this.#setTrouble(error);
     this.#saved.settle(group.lastId, error === undefined);
     if (this.#hasMore()) this.#schedule();
   }

@@ -395,6 +395,10 @@ class Wire {
       keepRules: () => {},
       history: async () => [],
       lastPosts: async () => new Map(),
+      nextId: () => ++this.#posts,
+      keepWhisper: () => {},
+      whispers: async () => [],
+      talks: async () => [],
       marker: async () => undefined,
       setMarker: async (_account, _target, at) => at,
     };

@@ -932,4 +932,24 @@ migration('of a file of the second version keeps everything', () => {
   db.close();
   assert.ok(fs.existsSync(`${file}.version-2`));
 });
+
+migration('of a file of the fifth version adds what is said in private, and keeps everything', () => {
+  const file = newFile();
+  const before = openFile(file, MIGRATIONS.slice(0, 5));
+  before.exec(`INSERT INTO rooms (id, key, name, made) VALUES (1, 'r1', 'R1', 5);
+    INSERT INTO posts (id, room, at, name, dialect, text) VALUES (4, 1, 1004, 'ann', 'lab', 'word 4');
+    INSERT INTO markers VALUES ('ann', '#r1', 9)`);
+  before.close();
+  const db = open(file);
+  assert.equal(idsOf(db.history(1, { limit: 9 })), [4]);
+  assert.equal([db.lastPost(), db.marker('ann', '#r1'), db.talks('ann', {})], [4, 9, []]);
+  const side = { owner: 'ann', other: 'ben', name: 'ben', isOwn: true };
+  const whisper = { id: 5, at: 1005, name: 'ann', target: 'ben', dialect: 'irc', text: 'psst', sides: [side] };
+  db.write({ ...posts([]), whispers: [whisper] });
+  db.close();
+  const again = open(file);
+  assert.equal([again.lastPost(), again.talks('ann', {})], [5, [{ name: 'ben', at: 1005 }]]);
+  again.close();
+  assert.ok(fs.existsSync(`${file}.version-5`));
+});
 migration.run();

@@ -10,13 +10,14 @@ import { type Backbone, LocalBackbone } from '../src/backbone.ts';
 import { type DatagramOptions, Datagram as RealDatagram } from '../src/datagram.ts';
 import { DatagramServer } from '../src/datagram-session.ts';
 import { HouseError } from '../src/errors.ts';
-import type { HouseEvent, Post } from '../src/events.ts';
+import type { HouseEvent, KeptWhisper, Post } from '../src/events.ts';
 import { Files, type FilesOptions } from '../src/files.ts';
 import { Lab, type LabOptions } from '../src/lab.ts';
 import { LabTcp } from '../src/lab-session.ts';
 import type { Lobby, LobbyOptions } from '../src/lobby.ts';
 import { LobbySession, openLobby as openRealLobby } from '../src/lobby-session.ts';
 import { Menu } from '../src/menu-session.ts';
+import { nameKey } from '../src/names.ts';
 import type { Pipe, PipeOptions } from '../src/pipe.ts';
 import { openPipe as openRealPipe, PipeSession } from '../src/pipe-session.ts';
 import type { Member, Room, Tongue } from '../src/room.ts';
@@ -46,6 +47,9 @@ import type {
   SearchOptions,
   Store,
   StoredRoom,
+  Talk,
+  TalkRange,
+  TalksRange,
 } from '../src/store.ts';
 import type { StoreStart } from '../src/store-worker.ts';
 import { type DatagramMessage, decodeDatagram, encodeDatagram, type TableRow } from '../src/wire-datagram.ts';
@@ -58,6 +62,7 @@ export function settle(): Promise<void> {
 export class MemoryStore implements Store {
   readonly rooms: StoredRoom[] = [];
   readonly posts: Array<Post & { roomId: number }> = [];
+  readonly keptWhispers: KeptWhisper[] = [];
   readonly dropped: number[] = [];
   readonly accounts = new Map<string, Account>();
   readonly contacts = new Map<string, Contact>();
@@ -104,12 +109,40 @@ export class MemoryStore implements Store {
   }
 
   async history(room: StoredRoom, { limit, before, after, isOldestFirst }: HistoryRange): Promise<Post[]> {
-    const isBefore = (one: Post, bound: Bound) => ('id' in bound ? one.id < bound.id : one.at < bound.at);
-    const isAfter = (one: Post, bound: Bound) => ('id' in bound ? one.id > bound.id : one.at > bound.at);
-    const fit = this.posts.filter(
-      (post) => post.roomId === room.id && (!before || isBefore(post, before)) && (!after || isAfter(post, after)),
-    );
-    return isOldestFirst ? fit.slice(0, limit) : fit.slice(-limit);
+    const those = this.posts.filter(({ roomId }) => roomId === room.id);
+    return within(those, { limit, before, after, isOldestFirst });
+  }
+
+  addWhisper(whisper: KeptWhisper): void {
+    this.keptWhispers.push(whisper);
+  }
+
+  async whispers(account: string, other: string, { since = 0, ...range }: TalkRange): Promise<KeptWhisper[]> {
+    const those =
+      this.#talks(account)
+        .get(other)
+        ?.filter(({ at }) => at >= since) ?? [];
+    return within(those, range).map(({ to: { name }, ...kept }) => ({ ...kept, to: { name } }));
+  }
+
+  async talks(account: string, { since = 0, ...range }: TalksRange): Promise<Talk[]> {
+    const talks = [...this.#talks(account)].flatMap(([key, all]): Talk[] => {
+      const [last] = within(all, { ...range, limit: 1 }).filter(({ at }) => at >= since);
+      const end = last && [last.who, last.to].find((one) => keyOf(one) === key);
+      return last && end ? [{ name: end.account ?? end.name, at: last.at }] : [];
+    });
+    return talks.sort((a, b) => a.at - b.at);
+  }
+
+  /** Of one account, by the key of the other. */
+  #talks(account: string): Map<string, KeptWhisper[]> {
+    const talks = new Map<string, KeptWhisper[]>();
+    for (const one of this.keptWhispers) {
+      const isMine = (end: KeptWhisper['to']) => end.account !== undefined && nameKey(end.account) === account;
+      const other = isMine(one.who) ? one.to : isMine(one.to) ? one.who : undefined;
+      if (other) talks.set(keyOf(other), [...(talks.get(keyOf(other)) ?? []), one]);
+    }
+    return talks;
   }
 
   async lastPosts(rooms: readonly number[], range: Pick<HistoryRange, 'before' | 'after'>): Promise<LastPost[]> {
@@ -210,6 +243,21 @@ export class MemoryStore implements Store {
   }
 
   async close(): Promise<void> {}
+}
+
+function keyOf({ name, account = name }: KeptWhisper['to']): string {
+  return nameKey(account);
+}
+
+/** What is in their order and between the bounds. */
+function within<T extends { id: number; at: number }>(
+  all: readonly T[],
+  { limit, before, after, isOldestFirst }: HistoryRange,
+): T[] {
+  const isBefore = (one: T, bound: Bound) => ('id' in bound ? one.id < bound.id : one.at < bound.at);
+  const isAfter = (one: T, bound: Bound) => ('id' in bound ? one.id > bound.id : one.at > bound.at);
+  const fit = all.filter((one) => (!before || isBefore(one, before)) && (!after || isAfter(one, after)));
+  return isOldestFirst ? fit.slice(0, limit) : fit.slice(-limit);
 }
 
 /** As the store's index takes a text apart, near enough. */

@@ -125,7 +125,7 @@ for (const [words, answer] of [
   });
 }
 
-past('a person’s is empty, for it is not kept', async () => {
+past('of two without accounts is empty, for nobody keeps it', async () => {
   const on = openIrc();
   await gather(on, 'ann ben', '', { caps: CAPS });
   await converse(on, 'ann: CHATHISTORY LATEST ben * 5\nann< ~BATCH +1 chathistory ben\nann< ~BATCH -1');

@@ -148,6 +148,65 @@ test_('what was said is there when the server was started again, as are accounts
   await plain.told(/PRIVMSG #den :\[\d\d:\d\d\] two/);
 });
 
+test_('what two accounts said in private survives a SIGKILL, and is theirs alone', async () => {
+  const caps = [
+    'CAP REQ :sasl batch server-time message-tags account-tag echo-message draft/chathistory draft/read-marker',
+  ];
+  const login = (nick: string) => [...caps, 'AUTHENTICATE PLAIN', `AUTHENTICATE ${btoa(`\0${nick}\0sesame street`)}`];
+  const first = await start();
+  const ann = await IrcLine.enter(first.tcp, 'ann', caps, ['CAP END']);
+  const ben = await IrcLine.enter(first.tcp, 'ben', caps, ['CAP END']);
+  for (const one of [ann, ben]) {
+    one.send('REGISTER * * :sesame street');
+    await one.told(`REGISTER SUCCESS ${one.nick} `);
+  }
+  ann.send('PRIVMSG ben :psst, 漢字');
+  const echo = await ann.told(/PRIVMSG ben/);
+  assert.match(echo, /[;@]account=ann[; ]/);
+  const tags = (line: string) => [...line.matchAll(/(?:msgid|time|account)=[^; ]+/g)].map(([tag]) => tag).sort();
+  assert.equal(tags(await ben.told(/PRIVMSG ben/)), tags(echo));
+  ben.send('NOTICE ann :got it');
+  const answer = await ben.told(/NOTICE ann/);
+  // the mark is told when it is on disk, and so is what was said before it
+  ben.send(`MARKREAD ann timestamp=${/time=([^; ]+)/.exec(answer)?.[1]}`);
+  const mark = await ben.told(/MARKREAD ann timestamp=/);
+  first.kill('SIGKILL');
+  await first.exit();
+
+  const second = await start({ data: first.data });
+  const again = await IrcLine.enter(second.tcp, 'ben', login('ben'), ['CAP END']);
+  again.send('CHATHISTORY LATEST ann * 10');
+  await again.told(/BATCH \+\S+ chathistory ann/);
+  const told = await again.told(/PRIVMSG ben :psst, 漢字/);
+  assert.equal(tags(told), tags(echo));
+  assert.equal(tags(await again.told(/NOTICE ann :got it/)), tags(answer));
+  again.send('MARKREAD ann');
+  assert.is(await again.told('MARKREAD ann '), mark);
+  again.send('CHATHISTORY TARGETS timestamp=2000-01-01T00:00:00.000Z timestamp=2100-01-01T00:00:00.000Z 10');
+  await again.told(`CHATHISTORY TARGETS ann ${/time=([^; ]+)/.exec(answer)?.[1]}`);
+  const eve = await IrcLine.enter(second.tcp, 'eve', caps, ['CAP END']);
+  for (const target of ['ann', 'ben']) {
+    eve.send(`CHATHISTORY LATEST ${target} * 10`);
+    await eve.told(new RegExp(`BATCH \\+\\S+ chathistory ${target}`));
+  }
+  assert.equal(
+    (await eve.rest()).filter((line) => /psst|got it/.test(line)),
+    [],
+  );
+  second.kill('SIGTERM');
+  await second.exit();
+  assert.not.match(first.stderr + second.stderr, 'psst');
+
+  const third = await start({ data: first.data, args: ['--private-days', '0'] });
+  const last = await IrcLine.enter(third.tcp, 'ben', login('ben'), ['CAP END']);
+  last.send('CHATHISTORY LATEST ann * 10');
+  await last.told(/BATCH \+\S+ chathistory ann/);
+  assert.equal(
+    (await last.rest()).filter((line) => / (?:PRIVMSG|NOTICE) /.test(line)),
+    [],
+  );
+});
+
 test_('an operator of the server puts anybody out, whatever they speak', async () => {
   const server = await start({ args: ['--oper', 'Boss'] });
   const boss = await IrcLine.enter(server.tcp, 'boss');

@@ -49,6 +49,7 @@ options('have these defaults', () => {
       isAccountsOnly: false,
     },
     publicUrl: undefined,
+    whisperMs: 365 * 86_400_000,
     irc: { name: undefined, network: 'Parley', opers: [], replay: 20, motd: undefined },
     importUsers: undefined,
     strictLobby: false,
@@ -158,6 +159,11 @@ for (const [line, wanted] of UPLOADS) {
     for (const [field, value] of Object.entries(wanted)) assert.is(uploads?.[field as keyof UploadOptions], value);
   });
 }
+
+options('say for how many days private messages are kept', () => {
+  assert.is(read(['5000', '--private-days', '0']).whisperMs, 0);
+  assert.is(read(['5000'], { PARLEY_PRIVATE_DAYS: '7' }).whisperMs, 7 * 86_400_000);
+});
 
 options('of uploads may stand in the environment', () => {
   const env = {
@@ -305,6 +311,9 @@ const BAD: Array<[flag: string, value: string]> = [
   ['upload-days', '0'],
   ['upload-days', '36501'],
   ['upload-days', 'ever'],
+  ['private-days', '1.5'],
+  ['private-days', '36501'],
+  ['private-days', 'ever'],
   ['public-url', 'chat.example'],
   ['public-url', 'ftp://chat.example'],
   ['public-url', 'https://'],
@@ -338,6 +347,7 @@ for (const flag of [
   'uploads',
   'upload-total',
   'upload-days',
+  'private-days',
   'public-url',
   'metrics-token',
   'backup',

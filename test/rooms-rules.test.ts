@@ -466,6 +466,34 @@ said('to one alone has an id of its own; tags without a text are for those who h
   assert.equal(tongue.take(), ['r ann signals +typing']);
 });
 
+said('to one alone is kept for whoever of the two has an account, under an id among those of posts', async () => {
+  const { house, store, ann, bob, room } = await founded();
+  const tongue = Object.assign(new FakeTongue(), { whisper: () => true });
+  const [eve, dan] = [
+    await house.enter('eve', tongue, 'exactly', undefined, { account: 'Eve' }),
+    await house.enter('dan', tongue, 'exactly'),
+  ];
+  house.say(ann, room, 'before');
+  const whisper = house.whisper(ann, eve.person, 'psst', { tags: { '+x': '' } });
+  house.say(ann, room, 'after');
+  const [before, after] = store.posts.slice(-2);
+  assert.ok((before?.id ?? 0) < (whisper?.keptAs ?? 0) && (whisper?.keptAs ?? 0) < (after?.id ?? 0));
+  const past = await house.whispers('eve', 'ann', { limit: 9 });
+  assert.equal(
+    past.map(({ id, who, to, at, text, tags }) => [id, who.name, to.name, at, text, tags]),
+    [[whisper?.keptAs, 'ann', 'eve', whisper?.at, 'psst', { '+x': '' }]],
+  );
+  assert.equal(await house.talks('eve'), [{ name: 'ann', at: whisper?.at }]);
+  assert.equal(await house.talks('ann'), []);
+  // between two without accounts, in passing, and what was told to nobody
+  assert.is(house.whisper(ann, dan.person, 'x')?.keptAs, undefined);
+  assert.is(house.whisper(ann, eve.person, 'x', { isPassing: true })?.keptAs, undefined);
+  assert.is(house.whisper(eve, bob.person, 'x'), undefined);
+  house.quit(eve, 'bye');
+  assert.is(house.whisper(ann, eve.person, 'x'), undefined);
+  assert.is(store.keptWhispers.length, 1);
+});
+
 said('last is known for many rooms at once, and where each account has read to', async () => {
   const { house, clock, ann, room } = await founded();
   const empty = await house.openRoom('empty');

@@ -9,7 +9,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Database } from '../src/database.ts';
 import { HouseError } from '../src/errors.ts';
-import type { Post } from '../src/events.ts';
+import type { Person, Post } from '../src/events.ts';
 import {
   type Contact,
   type Found,
@@ -46,7 +46,12 @@ interface Opened {
 
 const stores: WorkerStore[] = [];
 
-async function open(file: string, options: Partial<StoreOptions> = {}, maxRooms?: number): Promise<Opened> {
+async function open(
+  file: string,
+  options: Partial<StoreOptions> = {},
+  maxRooms?: number,
+  whisperMs?: number,
+): Promise<Opened> {
   const troubles: Array<string | undefined> = [];
   const losses: number[] = [];
   const onTrouble = (reason: string | undefined, lost: number) => {
@@ -62,7 +67,7 @@ async function open(file: string, options: Partial<StoreOptions> = {}, maxRooms?
     worker = this;
     return postMessage.apply(this, args);
   };
-  const opened = store.open(file, maxRooms);
+  const opened = store.open(file, maxRooms, whisperMs);
   Worker.prototype.postMessage = postMessage;
   await opened;
   return { store, worker: worker as Worker, troubles, losses };
@@ -71,6 +76,8 @@ async function open(file: string, options: Partial<StoreOptions> = {}, maxRooms?
 const texts = (posts: Post[]) => posts.map(({ text }) => text);
 
 const said = (found: Found[]) => texts(found.map(({ post }) => post));
+const DAY_MS = 86_400_000;
+const whisperer = (name: string, account: string): Person => ({ id: '1.1', name, nick: name, dialect: 'irc', account });
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const ANN = { key: 'ann', name: 'Ann', hash: '#', made: 7 };
 const ANYBODY: SearchOptions = { limit: 100, account: undefined, room: undefined };
@@ -224,6 +231,70 @@ keeps('when something was said last, and up to where accounts have read', async 
   assert.equal(await store.lastPosts([1], { before: { at: 1001 } }), []);
   assert.equal([await store.setMarker('ann', 'r', 9), await store.setMarker('ann', 'r', 8)], [9, 9]);
   assert.equal([await store.marker('ann', 'r'), await store.marker('ann', 's')], [9, undefined]);
+});
+
+keeps('whispers, for each of the two who has an account, among the ids of posts', async () => {
+  const file = newFile();
+  const first = await open(file);
+  first.store.addRoom(ROOM);
+  first.store.addPost(post(1), 1);
+  const [ann, ben] = [whisperer('ann', 'Ann'), whisperer('ben', 'Ben')];
+  first.store.addWhisper({ id: 2, who: ann, to: ben, at: 5, text: 'one', notice: true });
+  first.store.addWhisper({ id: 4, who: ben, to: ann, at: 6, text: 'two', tags: { '+x': 'y' } });
+  await first.store.saved(4);
+  await first.store.close();
+  const { store } = await open(file);
+  assert.is(store.start.lastPost, 4);
+  await store.saved(4);
+  const past = [
+    { id: 2, who: { ...ann, id: '' }, to: { name: 'ben' }, at: 5, text: 'one', notice: true },
+    { id: 4, who: { ...ben, id: '' }, to: { name: 'ann' }, at: 6, text: 'two', tags: { '+x': 'y' } },
+  ];
+  assert.equal(await store.whispers('ann', 'ben', { limit: 9 }), past);
+  assert.equal(await store.whispers('ben', 'ann', { limit: 9 }), past);
+  assert.equal(await store.whispers('ben', 'ann', { limit: -1 }), []);
+  assert.equal(await store.talks('ann', {}), [{ name: 'Ben', at: 6 }]);
+  assert.equal(texts(await store.history(ROOM, { limit: 9 })), ['1']);
+});
+
+keeps('whispers that were promised survive a SIGKILL', async () => {
+  const file = newFile();
+  const code = `
+    const { WorkerStore } = await import(${JSON.stringify(MODULE)});
+    const store = new WorkerStore({ onTrouble: console.error });
+    await store.open(${JSON.stringify(file)});
+    const who = ${JSON.stringify(whisperer('ann', 'ann'))};
+    for (let id = 1; ; id++) {
+      store.addWhisper({ id, who, to: { name: 'cat' }, at: id, text: String(id) });
+      if (id % 3 === 0) await store.saved(id).then(() => process.stdout.write(id + '\\n'));
+    }`;
+  const promised = await killed(code, 30);
+  const { store } = await open(file);
+  assert.ok(store.start.lastPost >= promised, `${store.start.lastPost} of ${promised}`);
+  const past = await store.whispers('ann', 'cat', { limit: promised, isOldestFirst: true });
+  assert.equal(
+    past.map(({ text }) => text),
+    Array.from({ length: promised }, (_, i) => `${i + 1}`),
+  );
+});
+
+keeps('no whispers that are older than it was told to keep them', async () => {
+  const file = newFile();
+  const first = await open(file);
+  const [ann, now] = [whisperer('ann', 'ann'), Date.now()];
+  first.store.addWhisper({ id: 1, who: ann, to: { name: 'ben' }, at: now - 2 * DAY_MS, text: 'old' });
+  first.store.addWhisper({ id: 2, who: ann, to: { name: 'ben' }, at: now - 60_000, text: 'new' });
+  await first.store.close();
+  for (const [whisperMs, left] of [
+    [DAY_MS, 1],
+    [0, 0],
+  ] as const) {
+    const { store } = await open(file, {}, undefined, whisperMs);
+    // it forgets when it has a moment
+    while ((await store.whispers('ann', 'ben', { limit: 9 })).length !== left) await sleep(5);
+    assert.is((await store.talks('ann', {})).length, left);
+    await store.close();
+  }
 });
 
 keeps('history is bounded however much is asked for', async () => {

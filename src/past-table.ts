@@ -1,0 +1,66 @@
+// Layer 2. What was said in many places (rooms, talks), each in the order of its ids, and what of that is between two
+// bounds. The transactions are the caller's.
+
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { Bound, HistoryRange } from './database-rows.ts';
+
+export type PastRow = Record<string, SQLOutputValue>;
+
+export class PastTable {
+  readonly #sql: ReturnType<typeof statements>;
+
+  /** `place` is the column that says where something was said; beside it there are `id` and `at`. */
+  constructor(db: DatabaseSync, table: string, place: string) {
+    this.#sql = statements(db, table, place);
+  }
+
+  /** Oldest first; nothing from before `since`, a time. */
+  rows(place: number, { limit, before, after, isOldestFirst = false }: HistoryRange, since = 0): PastRow[] {
+    const from = after === undefined ? 0 : this.#after(place, after);
+    const to = before === undefined ? Number.MAX_SAFE_INTEGER : this.#before(place, before);
+    const earliest = Math.ceil(since);
+    if (isOldestFirst) return this.#sql.oldest.all(place, from, to, earliest, limit);
+    return this.#sql.newest.all(place, from, to, earliest, limit).reverse();
+  }
+
+  /** The first id that is behind the bound. */
+  #after(place: number, bound: Bound): number {
+    return 'id' in bound ? bound.id + 1 : this.#firstFrom(place, Math.floor(bound.at) + 1);
+  }
+
+  /** The first id that is not before it. */
+  #before(place: number, bound: Bound): number {
+    return 'id' in bound ? bound.id : this.#firstFrom(place, Math.ceil(bound.at));
+  }
+
+  #firstFrom(place: number, at: number): number {
+    const span = this.#sql.span.get(place);
+    return firstFrom(span, at, (id) => this.#sql.from.get(place, id));
+  }
+}
+
+/** The lowest id of what was said at that time or later: ids and times rise together, so it is searched by halves. */
+export function firstFrom(span: PastRow | undefined, at: number, from: (id: number) => PastRow | undefined): number {
+  let low = Number(span?.first ?? 0);
+  let high = Number(span?.last ?? 0) + 1;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const row = from(middle);
+    if (row && Number(row.at) < at) low = Number(row.id) + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function statements(db: DatabaseSync, table: string, place: string) {
+  const between = `SELECT * FROM ${table} WHERE ${place} = ? AND id >= ? AND id < ? AND at >= ? ORDER BY id`;
+  return {
+    newest: db.prepare(`${between} DESC LIMIT ?`),
+    oldest: db.prepare(`${between} LIMIT ?`),
+    span: db.prepare(
+      `SELECT (SELECT min(id) FROM ${table} WHERE ${place} = ?1) AS first,
+         (SELECT max(id) FROM ${table} WHERE ${place} = ?1) AS last`,
+    ),
+    from: db.prepare(`SELECT id, at FROM ${table} WHERE ${place} = ? AND id >= ? ORDER BY id LIMIT 1`),
+  };
+}
