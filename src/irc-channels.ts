@@ -47,6 +47,20 @@ export function roomOf(session: IrcSession, channel: string): Room | undefined {
   return room;
 }
 
+type RoomWork = (room: Room) => Promise<void> | undefined;
+
+/** Work on the room of that name, also where it only rests in the store; who asks is told that there is none. */
+export function withRoom(session: IrcSession, channel: string, work: RoomWork): Promise<void> | undefined {
+  const { house, names } = session.irc;
+  if (names.roomOf(channel) || !isChannel(channel)) return workOn(session, channel, work);
+  return house.lookUp(channel.slice(1)).then(() => (session.isGone ? undefined : workOn(session, channel, work)));
+}
+
+function workOn(session: IrcSession, channel: string, work: RoomWork): Promise<void> | undefined {
+  const room = roomOf(session, channel);
+  return room && work(room);
+}
+
 /** Who has that nick; who asks is told that there is nobody. */
 export function targetOf(session: IrcSession, nick: string): Person | undefined {
   const person = session.irc.names.personOf(nick);
@@ -54,9 +68,17 @@ export function targetOf(session: IrcSession, nick: string): Person | undefined 
   return person;
 }
 
+/** A list in which nothing stands is none. */
+function needsMore(session: IrcSession, command: string): undefined {
+  session.reply('ERR_NEEDMOREPARAMS', command, 'Not enough parameters');
+}
+
 /** An operator of the server may rule rooms without being in them, and hears of it all the same. */
 export function tellOutside(session: IrcSession, room: Room, command: string, params: readonly string[]): void {
-  if (isIn(session, room)) return;
+  if (!isIn(session, room)) tellSelf(session, command, params);
+}
+
+function tellSelf(session: IrcSession, command: string, params: readonly string[]): void {
   const { account } = personOf(session);
   session.tell({ source: session.prefix, command, params, at: session.irc.options.wall(), account });
 }
@@ -65,6 +87,7 @@ export function tellOutside(session: IrcSession, room: Room, command: string, pa
 
 async function join(session: IrcSession, { params: [channels = '', keys = ''] }: IrcMessage): Promise<void> {
   if (channels === '0') return leaveAll(session);
+  if (wordsOf(channels).length === 0) return needsMore(session, 'JOIN');
   const those = keys.split(',');
   for (const [nth, channel] of channels.split(',').entries()) {
     if (session.isGone) return;
@@ -129,7 +152,9 @@ function leaveAll(session: IrcSession): void {
 
 function part(session: IrcSession, { params: [channels = '', reason = ''] }: IrcMessage): undefined {
   const member = memberOf(session);
-  for (const channel of wordsOf(channels)) {
+  const those = wordsOf(channels);
+  if (those.length === 0) return needsMore(session, 'PART');
+  for (const channel of those) {
     const room = roomOf(session, channel);
     if (!room) continue;
     if (isIn(session, room)) session.irc.house.leave(member, room, cut(reason, KICK_CHARS));
@@ -139,9 +164,11 @@ function part(session: IrcSession, { params: [channels = '', reason = ''] }: Irc
 
 // --- TOPIC -------------------------------------------------------------------------------------------------
 
-function topic(session: IrcSession, { params: [channel = '', text] }: IrcMessage): undefined {
-  const room = roomOf(session, channel);
-  if (!room) return;
+function topic(session: IrcSession, { params: [channel = '', text] }: IrcMessage): Promise<void> | undefined {
+  return withRoom(session, channel, (room) => topicOf(session, room, channel, text));
+}
+
+function topicOf(session: IrcSession, room: Room, channel: string, text: string | undefined): undefined {
   if (text !== undefined) return setTopic(session, room, cut(text, TOPIC_CHARS));
   if (!isShown(session, room)) session.reply('ERR_NOTONCHANNEL', channel, "You're not on that channel");
   else if (room.settings.description !== '') sendTopic(session, room);
@@ -171,9 +198,8 @@ function sendTopic(session: IrcSession, room: Room): void {
 /** Several people of one channel, or as many channels as people. */
 function kick(session: IrcSession, { params: [channels = '', nicks = '', reason = ''] }: IrcMessage): undefined {
   const [rooms, people] = [wordsOf(channels), wordsOf(nicks)];
-  if (rooms.length !== 1 && rooms.length !== people.length) {
-    return void session.reply('ERR_NEEDMOREPARAMS', 'KICK', 'Not enough parameters');
-  }
+  const isComplete = people.length > 0 && (rooms.length === 1 || rooms.length === people.length);
+  if (!isComplete) return needsMore(session, 'KICK');
   for (const [nth, nick] of people.slice(0, MAX_KICKED).entries()) {
     if (session.isGone) return;
     kickOne(session, rooms[nth] ?? (rooms[0] as string), nick, reason);
@@ -190,8 +216,11 @@ function kickOne(session: IrcSession, channel: string, nick: string, reason: str
     if (!whom) return;
     if (!room.people.has(whom.id)) return session.reply('ERR_USERNOTINCHANNEL', nick, channel, NOT_THERE);
     const why = cut(reason, KICK_CHARS) || session.nick;
-    session.irc.house.kick(member, room, whom, why);
-    tellOutside(session, room, 'KICK', [session.irc.names.channelOf(room), session.irc.names.nickOf(whom), why]);
+    const { house, names } = session.irc;
+    // it may put itself out
+    const hears = isIn(session, room);
+    house.kick(member, room, whom, why);
+    if (!hears) tellSelf(session, 'KICK', [names.channelOf(room), names.nickOf(whom), why]);
   } catch (error) {
     refuse(session, channel, error);
   }
@@ -199,14 +228,17 @@ function kickOne(session: IrcSession, channel: string, nick: string, reason: str
 
 export const NOT_THERE = "They aren't on that channel";
 
-function invite(session: IrcSession, { params: [nick, channel] }: IrcMessage): undefined {
+function invite(session: IrcSession, { params: [nick, channel] }: IrcMessage): Promise<void> | undefined {
   if (nick === undefined) return listInvitations(session);
-  if (channel === undefined) return void session.reply('ERR_NEEDMOREPARAMS', 'INVITE', 'Not enough parameters');
+  if (channel === undefined) return needsMore(session, 'INVITE');
   const whom = targetOf(session, nick);
-  const room = whom && roomOf(session, channel);
-  if (!whom || !room) return;
+  return whom && withRoom(session, channel, (room) => inviteInto(session, room, channel, whom));
+}
+
+function inviteInto(session: IrcSession, room: Room, channel: string, whom: Person): undefined {
   const member = memberOf(session);
   if (isIn(session, room) && room.people.has(whom.id)) {
+    const nick = session.irc.names.nickOf(whom);
     return void session.reply('ERR_USERONCHANNEL', nick, channel, 'is already on channel');
   }
   try {

@@ -13,6 +13,8 @@ import { type IrcMessage, MAX_LINE_BYTES } from './wire-irc.ts';
 
 /** What LIST can be asked: ELIST of ISUPPORT. */
 export const LIST_CONDITIONS = 'CMNTU';
+/** Each is asked of every room: more of one command are left out. */
+const MAX_CONDITIONS = 10;
 /** So many rooms are named at once: TARGMAX of ISUPPORT. */
 export const MAX_NAMED_ROOMS = 10;
 /** Who asks for the names in all rooms is told of so many people. */
@@ -29,13 +31,15 @@ export function sendNames(session: IrcSession, room: Room): void {
 }
 
 function nameThose(session: IrcSession, room: Room): void {
+  for (const line of linesOf(session, room)) session.reply('RPL_NAMREPLY', ...line);
+}
+
+function linesOf(session: IrcSession, room: Room): string[][] {
   const { irc } = session;
   const channel = irc.names.channelOf(room);
   const around = bytesOf(irc.serverName) + bytesOf(session.nick) + bytesOf(channel) + AROUND_NAMES_BYTES;
   const sign = room.rules.has('secret') ? '@' : room.isPrivate ? '*' : '=';
-  for (const names of packWords(namesIn(session, room), MAX_LINE_BYTES - around)) {
-    session.reply('RPL_NAMREPLY', sign, channel, names);
-  }
+  return packWords(namesIn(session, room), MAX_LINE_BYTES - around).map((names) => [sign, channel, names]);
 }
 
 /** The invisible are not named to those outside. */
@@ -58,16 +62,20 @@ function endNames(session: IrcSession, channel: string): void {
   session.reply('RPL_ENDOFNAMES', channel, 'End of /NAMES list');
 }
 
-function names(session: IrcSession, { params: [channels] }: IrcMessage): undefined {
-  if (channels === undefined) return nameAll(session);
-  for (const channel of wordsOf(channels).slice(0, MAX_NAMED_ROOMS)) {
+async function names(session: IrcSession, { params: [channels = ''] }: IrcMessage): Promise<void> {
+  // who names one often is told of it once
+  const asked = new Map(wordsOf(channels).map((channel) => [foldIrc(channel), channel]));
+  if (asked.size === 0) nameAll(session);
+  for (const channel of [...asked.values()].slice(0, MAX_NAMED_ROOMS)) {
     const room = session.irc.names.roomOf(channel);
-    if (room) sendNames(session, room);
-    else endNames(session, channel);
+    const lines = room && isShown(session, room) ? linesOf(session, room) : [];
+    await session.tellEach(lines, (line) => session.reply('RPL_NAMREPLY', ...line));
+    endNames(session, room ? session.irc.names.channelOf(room) : channel);
   }
+  await session.letOthers();
 }
 
-function nameAll(session: IrcSession): undefined {
+function nameAll(session: IrcSession): void {
   let people = 0;
   for (const room of session.irc.house.activeRooms) {
     if (!isShown(session, room)) continue;
@@ -85,16 +93,19 @@ type Condition = (room: Room) => boolean;
 
 /** Channels by name, or those that meet all of the conditions. */
 async function list(session: IrcSession, { params }: IrcMessage): Promise<void> {
-  const words = params.flatMap(wordsOf);
-  const conditions = words.map((word) => conditionOf(session.irc, word));
-  const named = words.filter((_, nth) => !conditions[nth]);
+  const words = [...new Set(params.flatMap(wordsOf))];
+  const isName = (word: string) => isChannel(word) && !/[*?]/.test(word);
+  const named = words.filter(isName);
+  const others = words.filter((word) => !isName(word)).slice(0, MAX_CONDITIONS);
+  const conditions = others.map((word) => conditionOf(session.irc, word));
   const rooms = named.length > 0 ? roomsNamed(session.irc, named) : session.irc.house.rooms.values();
   session.reply('RPL_LISTSTART', 'Channel', 'Users  Name');
   const found = [...rooms].filter((room) => {
-    return isThere(room) && isShown(session, room) && conditions.every((isMet) => !isMet || isMet(room));
+    return isThere(room) && isShown(session, room) && conditions.every((isMet) => isMet(room));
   });
   await session.tellEach(found, (room) => listOne(session, room));
   session.reply('RPL_LISTEND', 'End of /LIST');
+  await session.letOthers();
 }
 
 /** A room that is empty is none to IRC, unless it is somebody's. */
@@ -111,12 +122,11 @@ function listOne(session: IrcSession, room: Room): void {
   session.reply('RPL_LIST', channel, String(room.people.size), room.settings.description);
 }
 
-/** Undefined for a channel's name. */
-function conditionOf(irc: Irc, word: string): Condition | undefined {
+function conditionOf(irc: Irc, word: string): Condition {
   const [, what = '', sign, digits] = /^([CT]?)([<>])(\d{1,9})$/i.exec(word) ?? [];
   if (digits !== undefined) return countCondition(irc, what.toUpperCase(), sign === '>', Number(digits));
   if (word.startsWith('!')) return not(maskCondition(irc, word.slice(1)));
-  return isChannel(word) && !/[*?]/.test(word) ? undefined : maskCondition(irc, word);
+  return maskCondition(irc, word);
 }
 
 /** More, or less: people, or minutes since the room was made or its topic was set. */

@@ -1,14 +1,16 @@
 // Layer 1. How IRC spells people and rooms, and how it means many of them at once: CASEMAPPING=ascii, which nicks and
 // channel names there are, and masks `nick!user@host` with `*` and `?`. Pure.
 
+import { splitText } from './wire.ts';
+
 /** Told to clients in ISUPPORT. */
 export const NICK_CHARS = 64;
 export const CHANNEL_CHARS = 65;
 export const TOPIC_CHARS = 390;
 export const KICK_CHARS = 390;
 export const AWAY_CHARS = 390;
-/** A longer mask is cut. */
-export const MASK_CHARS = 300;
+/** A longer mask is cut: in a list it has others beside it in its line. */
+export const MASK_BYTES = 300;
 
 /** Control, unpaired and line-separating characters, blanks, and those that turn the direction of text around. */
 const UNFIT = '\\p{Cc}\\p{Surrogate}\\s\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069';
@@ -47,6 +49,10 @@ export function spellChannel(room: string): string {
 /** No character is cut in two. */
 export function cut(text: string, maxChars: number): string {
   return text.length <= maxChars ? text : text.slice(0, maxChars).replace(/[\ud800-\udbff]$/, '');
+}
+
+function cutBytes(text: string, maxBytes: number): string {
+  return splitText(text, maxBytes)[0] ?? '';
 }
 
 const WORD_BITS = 32;
@@ -132,12 +138,12 @@ function hasBit(words: Uint32Array, bit: number): boolean {
 /** What is left out is `*`. No nick has a dot or a colon: one word with these is a host. */
 function normalise(written: string): string {
   // what nobody's prefix has could not be written down: any one character stands for it
-  const text = foldIrc(cut(written, MASK_CHARS)).replace(NOT_IN_MASK, '?');
+  const text = foldIrc(cutBytes(written, MASK_BYTES)).replace(NOT_IN_MASK, '?');
   if (text === '') return '';
   const [nick, user, host] = partsOf(text);
   // a word that begins with a colon would be the rest of a line
   const parts = `${nick.replace(/^:+/, '') || '*'}!${user || '*'}@${host || '*'}`;
-  return cut(parts.replace(/\*{2,}/g, '*'), MASK_CHARS);
+  return cutBytes(parts.replace(/\*{2,}/g, '*'), MASK_BYTES);
 }
 
 function partsOf(text: string): readonly [nick: string, user: string, host: string] {

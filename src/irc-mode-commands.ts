@@ -3,7 +3,7 @@
 
 import type { MaskKind, RuleChange } from './events.ts';
 import { FLAGS, isSameNick, LISTS, MODE_LETTERS, RULES } from './irc.ts';
-import { NOT_THERE, refuse, roomOf, targetOf, tellOutside } from './irc-channels.ts';
+import { NOT_THERE, refuse, targetOf, tellOutside, withRoom } from './irc-channels.ts';
 import type { CommandRow } from './irc-commands.ts';
 import { Mask, spellNick } from './irc-masks.ts';
 import { type ModeChange, readModes, type Takes, writeModes } from './irc-modes.ts';
@@ -36,8 +36,7 @@ const LIST_REPLIES: Readonly<Record<MaskKind, readonly [one: Numeric, end: Numer
 
 function mode(session: IrcSession, { params: [target = '', ...params] }: IrcMessage): Promise<void> | undefined {
   if (!target.startsWith('#')) return userMode(session, target, params);
-  const room = roomOf(session, target);
-  return room && channelMode(session, room, params);
+  return withRoom(session, target, (room) => channelMode(session, room, params));
 }
 
 // --- channels ----------------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ import { alias } from './names.ts';
 import type { Room } from './room.ts';
 import type { House } from './rooms.ts';
 
+/** So many numbers are tried in turn for what is spelled like another; then the next that no other one has got. */
+const MAX_TRIED = 20;
 /** Of somebody whose address is not known. */
 const NOWHERE = 'parley';
 
@@ -19,6 +21,7 @@ export class IrcNames {
   readonly #byNick = new Map<string, string>();
   readonly #channels = new WeakMap<Room, string>();
   readonly #byChannel = new Map<string, Room>();
+  #nextNumber = MAX_TRIED + 1;
   readonly #userOf: (person: Person) => string | undefined;
 
   /** `userOf` knows what IRC clients call themselves. */
@@ -105,8 +108,8 @@ export class IrcNames {
   }
 
   #alias(person: Person, spelled: string): string {
-    for (let n = 1; ; n++) {
-      const nick = alias(cut(spelled, NICK_CHARS - 4), n);
+    for (let n = 1; ; n = this.#after(n)) {
+      const nick = numbered(spelled, n, NICK_CHARS);
       const key = foldIrc(nick);
       if (this.#byNick.has(key) || this.#house.personNamed(nick)) continue;
       this.#byNick.set(key, person.id);
@@ -116,11 +119,29 @@ export class IrcNames {
   }
 
   #channelAlias(room: Room, spelled: string): string {
-    for (let n = 1; ; n++) {
-      const channel = alias(cut(spelled, CHANNEL_CHARS - 6), n);
+    for (let n = 1; ; n = this.#after(n)) {
+      const channel = numbered(spelled, n, CHANNEL_CHARS);
       if (this.#roomCalled(channel) || this.#house.findRoom(channel.slice(1))) continue;
       this.#byChannel.set(foldIrc(channel), room);
+      this.#sweep();
       return channel;
     }
   }
+
+  /** Whoever makes thousands that are spelled the same must not have each of them tried for the next one. */
+  #after(n: number): number {
+    return n < MAX_TRIED ? n + 1 : this.#nextNumber++;
+  }
+
+  /** Rooms that are no longer among the rooms need no alias. */
+  #sweep(): void {
+    const { rooms } = this.#house;
+    if (this.#byChannel.size <= 2 * rooms.size) return;
+    for (const [channel, room] of this.#byChannel) if (rooms.get(room.key) !== room) this.#byChannel.delete(channel);
+  }
+}
+
+/** With `~2` and so on, and no longer than it may be. */
+function numbered(spelled: string, n: number, maxChars: number): string {
+  return alias(cut(spelled, n < 2 ? maxChars : maxChars - `~${n}`.length), n);
 }

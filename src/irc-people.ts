@@ -118,8 +118,8 @@ function describeClient(
 
 // --- WHOWAS ------------------------------------------------------------------------------------------------
 
-function whowas(session: IrcSession, { params: [asked = '', most = '0'] }: IrcMessage): undefined {
-  if (asked === '') return session.reply('ERR_NONICKNAMEGIVEN', 'No nickname given') as undefined;
+async function whowas(session: IrcSession, { params: [asked = '', most = '0'] }: IrcMessage): Promise<void> {
+  if (asked === '') return session.reply('ERR_NONICKNAMEGIVEN', 'No nickname given');
   const count = Number.parseInt(most, 10);
   for (const nick of asked.split(',').slice(0, MAX_ASKED)) {
     const those = goneCalled(session, nick).slice(0, count > 0 ? count : undefined);
@@ -127,6 +127,7 @@ function whowas(session: IrcSession, { params: [asked = '', most = '0'] }: IrcMe
     if (those.length === 0) session.reply('ERR_WASNOSUCHNICK', nick, 'There was no such nickname');
   }
   session.reply('RPL_ENDOFWHOWAS', asked, 'End of WHOWAS');
+  await session.letOthers();
 }
 
 /** The latest first. */

@@ -198,6 +198,15 @@ export class IrcSession implements Session, Outlet {
     }
   }
 
+  /** Everybody else is heard before it goes on: it may have asked for thousands of things that take long. */
+  async letOthers(): Promise<void> {
+    if (this.#gone) return;
+    await new Promise<void>((resolve) => {
+      this.#onDrained = resolve;
+      this.port.wake();
+    });
+  }
+
   /** What it has said itself, if it wants to hear that. */
   echo(said: Said): void {
     if (said.command === 'TAGMSG' && !this.caps.has('message-tags')) return;

@@ -27,6 +27,7 @@ export async function who(session: IrcSession, { params: [asked = '', how = ''] 
   const meant = question.areOpers ? those.filter((person) => session.irc.isOper(person)) : those;
   await session.tellEach(meant, (person) => answer(session, question, person, room ?? commonRoom(session, person)));
   session.reply('RPL_ENDOFWHO', asked, 'End of WHO list');
+  await session.letOthers();
 }
 
 /** `o`, `%fields`, `o%fields,token`. */

@@ -6,8 +6,6 @@ import type { Flag, MaskKind, Person, RuleChange } from './events.ts';
 export const MAX_MASKS = 100;
 /** Of those invited who have not come, only so many are remembered. */
 const MAX_INVITES = 100;
-/** So many verdicts of the masks are remembered. */
-const MAX_VERDICTS = 1000;
 const MAX_LIMIT = 2 ** 31 - 1;
 
 const OPERATOR = 1;
@@ -56,8 +54,8 @@ export class RoomRules {
   #ranks: Map<string, number> | undefined;
   #masks: Partial<Record<MaskKind, Map<string, KeptMask>>> | undefined;
   #invites: Set<string> | undefined;
-  /** Whether the bans are for somebody, by id: looked up with every post. */
-  #verdicts: Map<string, boolean> | undefined;
+  /** Whether the bans are for somebody, looked up with every post: a change of name makes another person of them. */
+  #verdicts: WeakMap<Person, boolean> | undefined;
 
   constructor(kept?: KeptRules) {
     if (!kept) return;
@@ -120,12 +118,11 @@ export class RoomRules {
 
   isBanned(person: Person, matches: MaskMatcher): boolean {
     if (!this.#masks?.ban) return false;
-    this.#verdicts ??= new Map();
-    const known = this.#verdicts.get(person.id);
+    this.#verdicts ??= new WeakMap();
+    const known = this.#verdicts.get(person);
     if (known !== undefined) return known;
     const isBanned = this.#fits('ban', person, matches) && !this.#fits('exempt', person, matches);
-    if (this.#verdicts.size >= MAX_VERDICTS) this.#verdicts.clear();
-    this.#verdicts.set(person.id, isBanned);
+    this.#verdicts.set(person, isBanned);
     return isBanned;
   }
 
@@ -181,12 +178,7 @@ export class RoomRules {
     if (this.#invites?.delete(id) && this.#invites.size === 0) this.#invites = undefined;
   }
 
-  changed(id: string): void {
-    this.#verdicts?.delete(id);
-  }
-
   left(id: string): void {
-    this.#verdicts?.delete(id);
     if (this.#ranks?.delete(id) && this.#ranks.size === 0) this.#ranks = undefined;
   }
 

@@ -304,7 +304,6 @@ export class House extends HouseRooms {
       }
       case 'changed':
         if (room.people.has(event.who.id)) room.people.set(event.who.id, event.who);
-        room.rules.changed(event.who.id);
         break;
       case 'ruled':
         for (const change of event.changes) room.rule(change, event.who.name, event.at);

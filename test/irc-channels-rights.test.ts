@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { addOther, converse, gather, hush, openIrc, register, roomNamed } from './irc-stage.ts';
+import { addOther, converse, gather, hush, openIrc, register, roomNamed, STARTED, type TestIrc } from './irc-stage.ts';
 
 // --- TOPIC ------------------------------------------------------------------------------------------------------
 
@@ -96,6 +96,70 @@ topics('are the descriptions of rooms, whoever has said them', async () => {
 
 topics.run();
 
+// --- rooms that rest ----------------------------------------------------------------------------------------------
+
+const resting = suite('irc channels: rooms that rest in the store');
+
+/** `#a` has had to make place for others; nobody has ever been in `#never`. */
+async function restRoom(on: TestIrc): Promise<void> {
+  const [ann] = await gather(on, 'ann', '#a');
+  await ann?.say('TOPIC #a :kept', 'MODE #a +mb bob!*@*', 'PART #a');
+  for (const room of 'bcd') await on.house.openRoom(room);
+  assert.is(on.house.findRoom('a'), undefined);
+  hush(on);
+}
+
+resting('have their topic', async () => {
+  const on = openIrc({ limits: { rooms: 3 } });
+  await restRoom(on);
+  await converse(
+    on,
+    `ann: TOPIC #A
+     ann< ~332 ann #a kept
+     ann< ~333 ann #a ann ${STARTED / 1000}
+     ann: TOPIC #never
+     ann< ~403 ann #never :No such channel`,
+  );
+});
+
+resting('have their modes and their masks', async () => {
+  const on = openIrc({ limits: { rooms: 3 } });
+  await restRoom(on);
+  await converse(
+    on,
+    `ann: MODE #a
+     ann< ~324 ann #a +mnt
+     ann< ~329 ann #a ${STARTED / 1000}
+     ann: MODE #a b
+     ann< ~367 ann #a bob!*@* ann ${STARTED / 1000}
+     ann< ~368 ann #a :End of channel ban list
+     ann: MODE #never
+     ann< ~403 ann #never :No such channel`,
+  );
+});
+
+resting('are ruled by an operator of the server, and nobody is asked into them from outside', async () => {
+  const on = openIrc({ limits: { rooms: 3 } });
+  await restRoom(on);
+  await converse(
+    on,
+    `ann: INVITE ann #a
+     ann< ~442 ann #a :You're not on that channel
+     ann: INVITE ann #never
+     ann< ~403 ann #never :No such channel`,
+  );
+  on.clients.get('ann')?.session.setMode('o', true);
+  await converse(
+    on,
+    `ann: MODE #a -m
+     ann< :ann!ann@198.51.100.7 MODE #a -m
+     ann: TOPIC #a :another
+     ann< :ann!ann@198.51.100.7 TOPIC #a another`,
+  );
+});
+
+resting.run();
+
 // --- KICK -------------------------------------------------------------------------------------------------------
 
 const kicking = suite('irc channels: KICK');
@@ -116,6 +180,21 @@ kicking('puts somebody out, and all are told', async () => {
      ann< ~353 ann = #a @ann
      ann< ~366 ann #a :End of /NAMES list`,
   );
+});
+
+kicking('is told once to who puts itself out, and to an operator of the server too', async () => {
+  const on = openIrc();
+  const [ann, bob] = await gather(on, 'ann bob', '#a');
+  bob?.session.setMode('o', true);
+  await converse(
+    on,
+    `ann: KICK #a ann :bye
+     ann< :ann!ann@198.51.100.7 KICK #a ann bye
+     bob< :ann!ann@198.51.100.7 KICK #a ann bye
+     bob: KICK #a bob
+     bob< :bob!bob@198.51.100.7 KICK #a bob bob`,
+  );
+  assert.is(ann?.session.member?.rooms.size, 0);
 });
 
 kicking('takes several people of one channel, or as many channels as people', async () => {

@@ -133,6 +133,33 @@ joining('slows down who guesses keys', async () => {
   );
 });
 
+joining('asks whether a ban is for somebody by what they are called now', async () => {
+  const on = openIrc();
+  await gather(on, 'ann', '#a');
+  await gather(on, 'bob cat');
+  await on.clients.get('ann')?.say('MODE #a +b-n bob!*@*');
+  await converse(
+    on,
+    `bob: JOIN #a
+     bob< ~474 bob #a :Cannot join channel (+b)
+     bob: NICK rob
+     bob< :bob!bob@198.51.100.7 NICK rob
+     bob: JOIN #a
+     bob< :rob!bob@198.51.100.7 JOIN #a
+     bob< ...
+     ann< :rob!bob@198.51.100.7 JOIN #a
+     cat: PRIVMSG #a :from outside
+     ann< :cat!cat@198.51.100.7 PRIVMSG #a :from outside
+     bob< :cat!cat@198.51.100.7 PRIVMSG #a :from outside
+     cat: NICK bob
+     cat< :cat!cat@198.51.100.7 NICK bob
+     cat: PRIVMSG #a :from outside
+     cat< ~404 bob #a :Cannot send to channel: you may not speak in a
+     cat: JOIN #a
+     cat< ~474 bob #a :Cannot join channel (+b)`,
+  );
+});
+
 joining('is refused where one is banned, not invited, or one too many', async () => {
   const on = openIrc();
   await gather(on, 'ann', '#ban,#inv,#full');
@@ -174,6 +201,26 @@ joining('has a limit of channels', async () => {
      ann< ~405 ann #c :You have joined too many channels`,
   );
   assert.is(on.house.findRoom('c'), undefined, 'no room was made');
+});
+
+joining('and parting need a channel: a list in which nothing stands is none', async () => {
+  const on = openIrc();
+  await gather(on, 'ann', '#a');
+  await converse(
+    on,
+    `ann: JOIN :
+     ann< ~461 ann JOIN :Not enough parameters
+     ann: JOIN ,, key
+     ann< ~461 ann JOIN :Not enough parameters
+     ann: PART :
+     ann< ~461 ann PART :Not enough parameters
+     ann: PART , bye
+     ann< ~461 ann PART :Not enough parameters
+     ann: KICK #a :
+     ann< ~461 ann KICK :Not enough parameters
+     ann: KICK , ,
+     ann< ~461 ann KICK :Not enough parameters`,
+  );
 });
 
 joining('with 0 is to part from all', async () => {

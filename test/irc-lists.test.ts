@@ -1,7 +1,19 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { addOther, converse, gather, hush, openIrc, register, roomNamed, SERVER, type TestIrc } from './irc-stage.ts';
+import { isChannel } from '../src/irc-masks.ts';
+import {
+  addOther,
+  converse,
+  gather,
+  hush,
+  openIrc,
+  register,
+  rest,
+  roomNamed,
+  SERVER,
+  type TestIrc,
+} from './irc-stage.ts';
 
 // --- NAMES ------------------------------------------------------------------------------------------------------
 
@@ -70,6 +82,46 @@ naming('takes as many lines as it needs, none too long', async () => {
   assert.ok(longest <= 510 && longest > 470, `${longest}`);
   const named = told.flatMap((line) => line.replace(/^.* = #a :/, '').split(' '));
   assert.equal(named, ['@ann', ...nicks.slice(1)]);
+});
+
+naming('tells of a channel once, however often it is asked for, and of all where none is named', async () => {
+  const on = openIrc();
+  await gather(on, 'ann', '#a,#b');
+  await converse(
+    on,
+    `ann: NAMES #a,#A,,#b,#a,#no,#NO
+     ann< ~353 ann = #a @ann
+     ann< ~366 ann #a :End of /NAMES list
+     ann< ~353 ann = #b @ann
+     ann< ~366 ann #b :End of /NAMES list
+     ann< ~366 ann #NO :End of /NAMES list
+     ann: NAMES :
+     ann< ~353 ann = #a @ann
+     ann< ~353 ann = #b @ann
+     ann< ~366 ann * :End of /NAMES list`,
+  );
+});
+
+naming('of many people goes on when what was told has been read', async () => {
+  const on = openIrc();
+  const [ann] = await gather(on, 'ann', '#a');
+  assert.ok(ann);
+  for (let n = 1000; n < 2500; n++) await addOther(on, `${'x'.repeat(60)}${n}`, { rooms: 'a' });
+  hush(on);
+  const { port } = ann;
+  const send = port.send.bind(port);
+  port.send = (bytes) => {
+    port.isCongested = true;
+    return send(bytes);
+  };
+  const first = await ann.say('NAMES #a');
+  assert.not(first.some((line) => line.includes(' 366 ')));
+  port.isCongested = false;
+  ann.session.tick(on.clock.now);
+  await rest();
+  const lines = [...first, ...ann.take()];
+  assert.is(lines.join(' ').match(/x\d+/g)?.length, 1500);
+  assert.match(lines.at(-1) as string, / 366 ann #a :/);
 });
 
 naming('gives nobody a nick that somebody is called by already', async () => {
@@ -152,6 +204,28 @@ listing('tells channels with how many are in, and what they are about', async ()
   );
 });
 
+listing('tries no number for each of thousands that are spelled the same', async () => {
+  const on = openIrc();
+  const { rooms } = on.house;
+  let tried = 0;
+  Object.defineProperty(on.house, 'rooms', {
+    get: () => {
+      tried++;
+      return rooms;
+    },
+  });
+  const channels = new Set<string>();
+  const letters = (n: number) => [...n.toString(2).padStart(9, '0')].map((bit) => (bit === '0' ? '_' : ','));
+  for (let n = 0; n < 512; n++) {
+    const channel = on.irc.names.channelOf(await on.house.openRoom(`a${letters(n).join('')}b`));
+    channels.add(channel);
+    assert.ok(isChannel(channel));
+    assert.is(on.irc.names.roomOf(channel)?.name, `a${letters(n).join('')}b`);
+  }
+  assert.is(channels.size, rooms.size);
+  assert.ok(tried < 512 * 40, `${tried}`);
+});
+
 listing('calls no two rooms the same', async () => {
   const on = openIrc();
   await addOther(on, 'zoe', { rooms: '', dialect: 'lab' });
@@ -217,6 +291,21 @@ for (const [asked, told] of CONDITIONS) {
     assert.is(await listed(await withRooms(), asked), told);
   });
 }
+
+listing('takes ten conditions, and leaves out the rest', async () => {
+  const on = openIrc();
+  await gather(on, 'ann', '#a');
+  await converse(
+    on,
+    `ann: LIST >0,C<9,*,**,***,#*,*a,*?,?*,!*b,>99
+     ann< ~321 ann Channel :Users  Name
+     ann< ~322 ann #a 1 :
+     ann< ~323 ann :End of /LIST
+     ann: LIST >0,C<9,*,**,***,#*,*a,*?,?*,>99,!*b
+     ann< ~321 ann Channel :Users  Name
+     ann< ~323 ann :End of /LIST`,
+  );
+});
 
 listing('counts minutes since a channel was made, or its topic was set', async () => {
   const on = await withRooms();

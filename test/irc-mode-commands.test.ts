@@ -39,6 +39,15 @@ channels('tells what is on, and when the channel was made', async () => {
   );
 });
 
+channels('have masks that leave place in a line for who set them, and when', async () => {
+  const on = openIrc();
+  const [ann] = await gather(on, 'ann', '#a');
+  assert.ok(ann);
+  await ann.say(`MODE #a +b ${'é'.repeat(240)}`);
+  const [line = ''] = await ann.say('MODE #a b');
+  assert.match(line, new RegExp(` 367 ann #a é+!?\\S* ann ${SECONDS}$`));
+});
+
 channels('are told to all members, once, and only what has changed', async () => {
   const on = openIrc();
   await gather(on, 'ann bob cat', '#a');

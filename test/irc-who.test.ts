@@ -172,4 +172,33 @@ who('whoever goes away in the middle of it is told no more', async () => {
   assert.equal([ann.take(), ann.port.bugs], [[], []]);
 });
 
+for (const question of ['WHO *', 'WHO ann', 'LIST', 'NAMES', 'NAMES #a', 'WHOWAS *']) {
+  who(`others are heard before what stands behind a search of everybody: ${question}`, async () => {
+    const on = openIrc();
+    const [ann, bob] = await gather(on, 'ann bob', '#a');
+    assert.ok(ann && bob);
+    // nothing is due before the loop has turned
+    ann.port.wake = () => {};
+    const first = await ann.say(question, 'PING :behind');
+    assert.match(first.at(-1) as string, / (?:315|323|366|369) /);
+    bob.send('PRIVMSG #a :hello\r\n');
+    assert.is(ann.session.deadline(), 0);
+    ann.session.tick(on.clock.now);
+    await rest();
+    const then = ann.take();
+    assert.match(then.join('\n'), /^:bob!.* PRIVMSG #a hello\n.* PONG .*behind$/);
+  });
+}
+
+who('whoever goes away behind it is gone', async () => {
+  const on = openIrc();
+  const [ann] = await gather(on, 'ann', '#a');
+  assert.ok(ann);
+  ann.port.wake = () => {};
+  await ann.say('WHO *', 'PRIVMSG #a :never said');
+  ann.breaks();
+  await rest();
+  assert.equal([ann.take(), ann.port.bugs, ann.session.deadline()], [[], [], Number.POSITIVE_INFINITY]);
+});
+
 who.run();
