@@ -15,7 +15,6 @@ import type {
   Store,
   StoredRoom,
   Talk,
-  TalkRange,
   TalksRange,
 } from './store.ts';
 
@@ -81,7 +80,7 @@ export interface Backbone {
   /** For those of the two who have accounts. */
   keepWhisper(whisper: KeptWhisper): void;
   /** What the account (its key) keeps of its talk with that one (the key of an account or name); oldest first. */
-  whispers(account: string, other: string, range: TalkRange): Promise<KeptWhisper[]>;
+  whispers(account: string, other: string, range: HistoryRange): Promise<KeptWhisper[]>;
   /** Those of the account in which something was said between the times, and when that was last. */
   talks(account: string, range: TalksRange): Promise<Talk[]>;
   /** Settles when the post is where a crash can't take it; rejects with `not-saved`. */
@@ -274,7 +273,7 @@ export class LocalBackbone implements Backbone {
     this.#store.addWhisper(whisper);
   }
 
-  whispers(account: string, other: string, range: TalkRange): Promise<KeptWhisper[]> {
+  whispers(account: string, other: string, range: HistoryRange): Promise<KeptWhisper[]> {
     return this.#store.whispers(account, other, range);
   }
 

@@ -40,6 +40,8 @@ export interface HistoryRange {
   readonly after?: Bound | undefined;
   /** Of too many the oldest. */
   readonly isOldestFirst?: boolean | undefined;
+  /** A time: nothing that was said earlier. */
+  readonly since?: number | undefined;
 }
 
 /** A post, or a time. */
@@ -111,9 +113,6 @@ export interface Talk {
   readonly name: string;
   readonly at: number;
 }
-
-/** `since` is a time: what is older is not there. */
-export type TalkRange = HistoryRange & { readonly since?: number | undefined };
 
 export interface TalksRange {
   readonly before?: { readonly at: number } | undefined;

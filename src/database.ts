@@ -18,7 +18,6 @@ import type {
   SearchOptions,
   StoredRoom,
   Talk,
-  TalkRange,
   TalksRange,
   WhisperRow,
 } from './database-rows.ts';
@@ -156,7 +155,7 @@ export class Database {
   }
 
   /** What `owner` has of a talk; oldest first. */
-  whispers(owner: string, other: string, range: TalkRange): WhisperRow[] {
+  whispers(owner: string, other: string, range: HistoryRange): WhisperRow[] {
     return this.#talks.whispers(owner, other, range);
   }
 

@@ -20,7 +20,7 @@ export class HouseRooms {
     this.backbone = backbone;
     this.wall = wall;
     this.limits = limits;
-    this.list = new RoomList(backbone, limits.rooms);
+    this.list = new RoomList(backbone, limits.rooms, wall);
   }
 
   get rooms(): ReadonlyMap<string, Room> {
@@ -86,15 +86,16 @@ export class HouseRooms {
 
   /** Oldest first. */
   history(room: Room, range: HistoryRange): Promise<Post[]> {
-    return this.backbone.history(room.key, range);
+    return this.backbone.history(room.key, { ...range, since: room.rules.since });
   }
 
   /** By the room's key: when something was said in it last, where that was between the bounds. */
-  lastPosts(rooms: Iterable<Room>, range: Pick<HistoryRange, 'before' | 'after'>): Promise<Map<string, number>> {
-    return this.backbone.lastPosts(
-      [...rooms].map(({ key }) => key),
-      range,
-    );
+  async lastPosts(rooms: Iterable<Room>, range: Pick<HistoryRange, 'before' | 'after'>): Promise<Map<string, number>> {
+    const all = [...rooms];
+    const keys = all.map(({ key }) => key);
+    const found = await this.backbone.lastPosts(keys, range);
+    for (const { key, rules } of all) if ((found.get(key) ?? 0) < rules.since) found.delete(key);
+    return found;
   }
 
   /** What an account (its key) keeps of its talk with that one (the key of an account or name); oldest first. */

@@ -14,13 +14,13 @@ export class PastTable {
     this.#sql = statements(db, table, place);
   }
 
-  /** Oldest first; nothing from before `since`, a time. */
-  rows(place: number, { limit, before, after, isOldestFirst = false }: HistoryRange, since = 0): PastRow[] {
-    const from = after === undefined ? 0 : this.#after(place, after);
+  /** Oldest first. */
+  rows(place: number, { limit, before, after, isOldestFirst = false, since = 0 }: HistoryRange): PastRow[] {
+    const earliest = since > 0 ? this.#firstFrom(place, Math.ceil(since)) : 0;
+    const from = Math.max(earliest, after === undefined ? 0 : this.#after(place, after));
     const to = before === undefined ? Number.MAX_SAFE_INTEGER : this.#before(place, before);
-    const earliest = Math.ceil(since);
-    if (isOldestFirst) return this.#sql.oldest.all(place, from, to, earliest, limit);
-    return this.#sql.newest.all(place, from, to, earliest, limit).reverse();
+    if (isOldestFirst) return this.#sql.oldest.all(place, from, to, limit);
+    return this.#sql.newest.all(place, from, to, limit).reverse();
   }
 
   /** The first id that is behind the bound. */
@@ -53,7 +53,7 @@ export function firstFrom(span: PastRow | undefined, at: number, from: (id: numb
 }
 
 function statements(db: DatabaseSync, table: string, place: string) {
-  const between = `SELECT * FROM ${table} WHERE ${place} = ? AND id >= ? AND id < ? AND at >= ? ORDER BY id`;
+  const between = `SELECT * FROM ${table} WHERE ${place} = ? AND id >= ? AND id < ? ORDER BY id`;
   return {
     newest: db.prepare(`${between} DESC LIMIT ?`),
     oldest: db.prepare(`${between} LIMIT ?`),

@@ -9,6 +9,7 @@ import type { StoredRoom } from './store.ts';
 export class RoomList {
   readonly #backbone: Backbone;
   readonly #maxRooms: number;
+  readonly #wall: () => number;
   /** In the order in which they were made or left. */
   readonly #rooms = new Map<string, Room>();
   readonly #active = new Map<string, Room>();
@@ -18,9 +19,10 @@ export class RoomList {
   /** Under way: they count, or many at once would pass the limit. */
   #opening = 0;
 
-  constructor(backbone: Backbone, maxRooms: number) {
+  constructor(backbone: Backbone, maxRooms: number, wall: () => number) {
     this.#backbone = backbone;
     this.#maxRooms = maxRooms;
+    this.#wall = wall;
     for (const record of backbone.rooms()) this.#add(record);
   }
 
@@ -80,6 +82,8 @@ export class RoomList {
   #add(record: StoredRoom): Room {
     const room = new Room(record);
     this.#rooms.set(room.key, room);
+    // nobody was left to do it when a server was killed
+    if (room.reopen(this.#wall())) this.#backbone.keepRules(room.key, room.settings, room.rules.kept());
     if (record.used) this.#used.add(room.key);
     for (const [dialect, ref] of record.refs) this.#refsOf(dialect).set(ref, room);
     return room;

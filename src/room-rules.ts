@@ -22,6 +22,8 @@ const FLAG_BITS: Readonly<Record<Flag, number>> = {
 };
 const FLAGS = Object.keys(FLAG_BITS) as Flag[];
 const DEFAULT_BITS = bitsOf(DEFAULT_FLAGS);
+/** Those that keep people out, or from speaking. */
+const SHUTTING_FLAGS: readonly Flag[] = ['inviteOnly', 'moderated'];
 const MASK_KINDS: readonly MaskKind[] = ['ban', 'exempt', 'invited'];
 
 export interface KeptMask {
@@ -43,6 +45,10 @@ export interface KeptRules {
   readonly limit?: number;
   readonly masks?: Partial<Record<MaskKind, readonly KeptMask[]>>;
   readonly topic?: KeptTopic;
+  /** The password was given as a rule: the room was there without. */
+  readonly isKeyed?: true;
+  /** What was said before that time was said behind closed doors. */
+  readonly since?: number;
 }
 
 export type MaskMatcher = (mask: string, person: Person) => boolean;
@@ -54,10 +60,14 @@ export class RoomRules {
   #ranks: Map<string, number> | undefined;
   #masks: Partial<Record<MaskKind, Map<string, KeptMask>>> | undefined;
   #invites: Set<string> | undefined;
+  #isKeyed: boolean;
+  #since: number;
   /** Whether the bans are for somebody, looked up with every post: a change of name makes another person of them. */
   #verdicts: WeakMap<Person, boolean> | undefined;
 
   constructor(kept?: KeptRules) {
+    this.#isKeyed = kept?.isKeyed ?? false;
+    this.#since = kept?.since ?? 0;
     if (!kept) return;
     this.#flags = bitsOf(kept.flags);
     this.#limit = kept.limit;
@@ -70,7 +80,8 @@ export class RoomRules {
 
   /** Undefined where there is nothing to keep. */
   kept(): KeptRules | undefined {
-    if (this.#flags === DEFAULT_BITS && this.#limit === undefined && !this.#masks && !this.#topic) return undefined;
+    const isPlain = this.#flags === DEFAULT_BITS && this.#limit === undefined && !this.#masks;
+    if (isPlain && !this.#topic && !this.#isKeyed && this.#since === 0) return undefined;
     const masks: Partial<Record<MaskKind, readonly KeptMask[]>> = {};
     for (const kind of MASK_KINDS) if (this.#masks?.[kind]) masks[kind] = this.masks(kind);
     return {
@@ -78,6 +89,8 @@ export class RoomRules {
       ...(this.#limit !== undefined && { limit: this.#limit }),
       ...(this.#masks && { masks }),
       ...(this.#topic && { topic: this.#topic }),
+      ...(this.#isKeyed && { isKeyed: true }),
+      ...(this.#since > 0 && { since: this.#since }),
     };
   }
 
@@ -97,6 +110,15 @@ export class RoomRules {
 
   get topic(): KeptTopic | undefined {
     return this.#topic;
+  }
+
+  get isKeyed(): boolean {
+    return this.#isKeyed;
+  }
+
+  /** What was said before that time is nobody's to read any more. */
+  get since(): number {
+    return this.#since;
   }
 
   masks(kind: MaskKind): KeptMask[] {
@@ -158,6 +180,26 @@ export class RoomRules {
       default:
         return this.#setFlag(rule, isAdded);
     }
+  }
+
+  setKeyed(isKeyed: boolean): void {
+    this.#isKeyed = isKeyed;
+  }
+
+  /** Nothing keeps anybody out any more, nor from speaking; whether anything did. */
+  open(): boolean {
+    const before = this.#flags;
+    this.#flags &= ~bitsOf(SHUTTING_FLAGS);
+    const isOther = before !== this.#flags || this.#limit !== undefined || this.#masks !== undefined || this.#isKeyed;
+    this.#limit = undefined;
+    this.#masks = undefined;
+    this.#verdicts = undefined;
+    this.#isKeyed = false;
+    return isOther;
+  }
+
+  hideBefore(at: number): void {
+    this.#since = Math.max(this.#since, at);
   }
 
   setTopic(topic: KeptTopic | undefined): void {

@@ -73,7 +73,6 @@ export class Room {
     const { description, owner, password } = record;
     this.settings = { description, owner, password };
     this.rules = new RoomRules(record.rules);
-    this.reopen();
   }
 
   /** Only who knows its password comes in, or is told of it. */
@@ -97,10 +96,16 @@ export class Room {
     return owner !== undefined && account !== undefined && nameKey(account) === owner;
   }
 
-  /** Nobody is in it. A room without an owner is not for the invited only then, or nobody could ever come in again. */
-  reopen(): boolean {
-    if (this.settings.owner !== undefined) return false;
-    return this.rules.apply({ isAdded: false, rule: 'inviteOnly' }, '', 0);
+  /**
+   * Nobody is in it: a room without an owner is open again then, or whoever was the last one in it could keep all others
+   * out for good. What was said as long as it was closed stays among those who were there. Whether anything changes.
+   */
+  reopen(at: number): boolean {
+    if (this.settings.owner !== undefined || this.key === MAIN_ROOM) return false;
+    const { isKeyed } = this.rules;
+    if (isKeyed || this.rules.has('inviteOnly')) this.rules.hideBefore(at + 1);
+    if (isKeyed) this.settings = { ...this.settings, password: undefined };
+    return this.rules.open();
   }
 
   /** Whether anything is another than before. */
@@ -123,7 +128,9 @@ export class Room {
 
   #setPassword(hash: string | number | undefined, isAdded: boolean): boolean {
     if (isAdded && (typeof hash !== 'string' || hash === '')) return false;
-    if (hash === this.settings.password) return false;
+    const { password } = this.settings;
+    if (hash === password) return false;
+    this.rules.setKeyed(isAdded && (password === undefined || this.rules.isKeyed));
     this.settings = { ...this.settings, password: hash as string | undefined };
     return true;
   }

@@ -319,7 +319,7 @@ export class House extends HouseRooms {
     this.#people.heard(event);
   }
 
-  #left(room: Room, { who, by }: Left): void {
+  #left(room: Room, { who, by, at }: Left): void {
     // put out by somebody of another node; who goes by themselves may be on their way in again
     if (by && !this.#people.isOurs(by.id)) this.#people.member(who.id)?.rooms.delete(room.key);
     room.people.delete(who.id);
@@ -327,7 +327,7 @@ export class House extends HouseRooms {
     room.unseat(who.id);
     if (room.people.size > 0) return;
     this.list.emptied(room);
-    if (room.reopen()) this.#keep(room);
+    if (room.reopen(at)) this.#keep(room);
   }
 
   #invited({ name }: Room, event: Invited): void {

@@ -1,15 +1,6 @@
 // Layer 2. What the house wants of a store, whatever it is made of.
 
-import type {
-  Account,
-  HistoryRange,
-  LastPost,
-  SearchOptions,
-  StoredRoom,
-  Talk,
-  TalkRange,
-  TalksRange,
-} from './database.ts';
+import type { Account, HistoryRange, LastPost, SearchOptions, StoredRoom, Talk, TalksRange } from './database.ts';
 import type { KeptWhisper, Post } from './events.ts';
 import type { Contact, Mail, NewMail } from './mail-tables.ts';
 import type { StoreStart } from './store-worker.ts';
@@ -42,7 +33,7 @@ export interface Store {
   /** Of those of the rooms (their ids) in which something was said between the bounds. */
   lastPosts(rooms: readonly number[], range: Pick<HistoryRange, 'before' | 'after'>): Promise<LastPost[]>;
   /** What the account (its key) keeps of its talk with that one (the key of an account or name); oldest first. */
-  whispers(account: string, other: string, range: TalkRange): Promise<KeptWhisper[]>;
+  whispers(account: string, other: string, range: HistoryRange): Promise<KeptWhisper[]>;
   /** Those of the account in which something was said between the times, and when that was last. */
   talks(account: string, range: TalksRange): Promise<Talk[]>;
   /** Up to where an account has read there: a time. */

@@ -17,7 +17,6 @@ import type {
   SearchOptions,
   StoredRoom,
   Talk,
-  TalkRange,
   TalksRange,
 } from './database.ts';
 import { HouseError } from './errors.ts';
@@ -181,7 +180,7 @@ export class WorkerStore implements Store {
     return this.#ask('lastPosts', rooms.slice(0, MAX_LAST_POSTS), range);
   }
 
-  async whispers(account: string, other: string, range: TalkRange): Promise<KeptWhisper[]> {
+  async whispers(account: string, other: string, range: HistoryRange): Promise<KeptWhisper[]> {
     const limit = Math.max(Math.min(range.limit, MAX_HISTORY), 0);
     const rows = await this.#ask('whispers', account, other, { ...range, limit });
     return rows.map(whisperOf);

@@ -2,7 +2,7 @@
 // that nobody's bounds are another's. Part of the database: it is called within its transactions.
 
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
-import type { NewWhisper, Talk, TalkRange, TalkSide, TalksRange, WhisperRow } from './database-rows.ts';
+import type { HistoryRange, NewWhisper, Talk, TalkSide, TalksRange, WhisperRow } from './database-rows.ts';
 import { firstFrom, PastTable } from './past-table.ts';
 import { prepareChange } from './word-index.ts';
 
@@ -43,9 +43,9 @@ export class TalkTables {
   }
 
   /** What `owner` has of it; oldest first. */
-  whispers(owner: string, other: string, { since, ...range }: TalkRange): WhisperRow[] {
+  whispers(owner: string, other: string, range: HistoryRange): WhisperRow[] {
     const talk = this.#sql.talk.get(owner, other);
-    return talk ? this.#past.rows(Number(talk.id), range, since).map(whisperOf) : [];
+    return talk ? this.#past.rows(Number(talk.id), range).map(whisperOf) : [];
   }
 
   /** Those of an account in which something was said between the times. */
@@ -55,7 +55,7 @@ export class TalkTables {
     const bound = before && { id: this.#firstFrom(Math.ceil(before.at)) };
     return this.#sql.talksOf.all(owner).flatMap((talk): Talk[] => {
       if (Number(talk.at) < earliest) return [];
-      const [row] = this.#past.rows(Number(talk.id), { before: bound, limit: 1 }, earliest);
+      const [row] = this.#past.rows(Number(talk.id), { before: bound, limit: 1, since: earliest });
       return row ? [{ name: String(talk.name), at: Number(row.at) }] : [];
     });
   }

@@ -21,8 +21,9 @@ const WORD = /[\p{L}\p{N}\p{Mn}\p{Co}]+/gu;
 export const NEWEST_MATCHES = `SELECT posts.id FROM
     (SELECT rowid AS id FROM words WHERE words MATCH ? ORDER BY rowid DESC LIMIT ${MAX_MATCHES}) AS matches
     CROSS JOIN posts ON posts.id = matches.id CROSS JOIN rooms ON rooms.id = posts.room
-  WHERE (rooms.password IS NULL AND (rooms.rules IS NULL OR NOT instr(rooms.rules, '"inviteOnly"')))
-    OR rooms.owner = ? OR rooms.id = ?
+  WHERE ((rooms.password IS NULL AND (rooms.rules IS NULL OR NOT instr(rooms.rules, '"inviteOnly"')))
+      OR rooms.owner = ? OR rooms.id = ?)
+    AND posts.at >= coalesce(rooms.rules ->> '$.since', 0)
   ORDER BY posts.id DESC LIMIT ?`;
 
 export class WordIndex {

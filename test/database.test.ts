@@ -447,6 +447,17 @@ search('a room for the invited only is for its owner and for those in it', () =>
   db.close();
 });
 
+search('of what was said before a room was open again nothing is found, be it by those in it', () => {
+  const db = open(newFile());
+  const since = posts([2]).posts.at[0] as number;
+  const rules = { flags: [], since } as const;
+  db.write(changes(room(1), { kind: 'rules', room: 1, description: '', password: undefined, rules }));
+  db.write(posts([1, 2], 1, 'word'));
+  finish(db);
+  assert.equal([find(db, 'word'), find(db, 'word', { room: 1 })], [[2], [2]]);
+  db.close();
+});
+
 search('finds what stands behind thousands of matches in a room that one may not enter', () => {
   const db = open(':memory:');
   db.write(changes(room(1)));

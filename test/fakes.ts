@@ -48,7 +48,6 @@ import type {
   Store,
   StoredRoom,
   Talk,
-  TalkRange,
   TalksRange,
 } from '../src/store.ts';
 import type { StoreStart } from '../src/store-worker.ts';
@@ -108,21 +107,20 @@ export class MemoryStore implements Store {
     if (at >= 0) this.rooms[at] = room;
   }
 
-  async history(room: StoredRoom, { limit, before, after, isOldestFirst }: HistoryRange): Promise<Post[]> {
+  async history(room: StoredRoom, range: HistoryRange): Promise<Post[]> {
     const those = this.posts.filter(({ roomId }) => roomId === room.id);
-    return within(those, { limit, before, after, isOldestFirst });
+    return within(those, range);
   }
 
   addWhisper(whisper: KeptWhisper): void {
     this.keptWhispers.push(whisper);
   }
 
-  async whispers(account: string, other: string, { since = 0, ...range }: TalkRange): Promise<KeptWhisper[]> {
-    const those =
-      this.#talks(account)
-        .get(other)
-        ?.filter(({ at }) => at >= since) ?? [];
-    return within(those, range).map(({ to: { name }, ...kept }) => ({ ...kept, to: { name } }));
+  async whispers(account: string, other: string, range: HistoryRange): Promise<KeptWhisper[]> {
+    return within(this.#talks(account).get(other) ?? [], range).map(({ to: { name }, ...kept }) => ({
+      ...kept,
+      to: { name },
+    }));
   }
 
   async talks(account: string, { since = 0, ...range }: TalksRange): Promise<Talk[]> {
@@ -252,11 +250,12 @@ function keyOf({ name, account = name }: KeptWhisper['to']): string {
 /** What is in their order and between the bounds. */
 function within<T extends { id: number; at: number }>(
   all: readonly T[],
-  { limit, before, after, isOldestFirst }: HistoryRange,
+  { limit, before, after, isOldestFirst, since = 0 }: HistoryRange,
 ): T[] {
   const isBefore = (one: T, bound: Bound) => ('id' in bound ? one.id < bound.id : one.at < bound.at);
   const isAfter = (one: T, bound: Bound) => ('id' in bound ? one.id > bound.id : one.at > bound.at);
-  const fit = all.filter((one) => (!before || isBefore(one, before)) && (!after || isAfter(one, after)));
+  const isIn = (one: T) => (!before || isBefore(one, before)) && (!after || isAfter(one, after)) && one.at >= since;
+  const fit = all.filter(isIn);
   return isOldestFirst ? fit.slice(0, limit) : fit.slice(-limit);
 }
 

@@ -100,10 +100,13 @@ topics.run();
 
 const resting = suite('irc channels: rooms that rest in the store');
 
-/** `#a` has had to make place for others; nobody has ever been in `#never`. */
+/** `#a`, which has an owner, has had to make place for others; nobody has ever been in `#never`. */
 async function restRoom(on: TestIrc): Promise<void> {
+  await on.house.makeRoom('a', { description: '', owner: 'zoe', password: undefined });
   const [ann] = await gather(on, 'ann', '#a');
+  ann?.session.setMode('o', true);
   await ann?.say('TOPIC #a :kept', 'MODE #a +mb bob!*@*', 'PART #a');
+  ann?.session.setMode('o', false);
   for (const room of 'bcd') await on.house.openRoom(room);
   assert.is(on.house.findRoom('a'), undefined);
   hush(on);

@@ -203,25 +203,29 @@ rules('by masks are the dialect’s: whether they fit is asked of what the house
   house.join(await enter('y', '192.0.2.8'), room);
 });
 
-rules(
-  'are there again after a restart, with the topic; but an empty room is for the invited only if it is owned',
-  async () => {
-    const { house, store, clock, op, room } = await founded();
-    clock.now = 77;
-    house.rule(op, room, [add('moderated'), add('inviteOnly'), add('limit', 5), add('ban', 'x'), add('key', 'hash')]);
-    house.title(op, room, 'about');
-    const owned = await house.makeRoom('owned', { description: '', owner: 'ann', password: undefined });
-    op.isWarden = true;
-    house.rule(op, owned, [add('inviteOnly')]);
-    const again = openHouse({}, new LocalBackbone(startedAgain(store))).house;
-    const there = await again.openRoom('r');
-    assert.equal(there.rules.flags(), ['moderated', 'membersOnly', 'topicLocked']);
-    assert.equal(there.rules.masks('ban'), [{ mask: 'x', by: 'op', at: 77 }]);
-    assert.equal([there.rules.limit, there.rules.topic], [5, { by: 'op', at: 77 }]);
-    assert.equal(there.settings, { description: 'about', owner: undefined, password: 'hash' });
-    assert.ok((await again.openRoom('owned')).rules.has('inviteOnly'));
-  },
-);
+/** All that can be said of a room. */
+const ALL = [add('moderated'), add('inviteOnly'), add('secret'), add('limit', 5), add('ban', 'x'), add('exempt', 'y')];
+
+rules('are there again after a restart, with the topic, where a room is somebody’s', async () => {
+  const { house, store, clock, op, room } = await founded();
+  clock.now = 77;
+  const owned = await house.makeRoom('owned', { description: '', owner: 'ann', password: undefined });
+  op.isWarden = true;
+  for (const one of [owned, room]) {
+    house.rule(op, one, [...ALL, add('key', 'hash')]);
+    house.title(op, one, 'about');
+  }
+  const again = openHouse({}, new LocalBackbone(startedAgain(store))).house;
+  const there = await again.openRoom('owned');
+  assert.equal(there.rules.flags(), ['inviteOnly', 'moderated', 'membersOnly', 'secret', 'topicLocked']);
+  assert.equal(there.rules.masks('ban'), [{ mask: 'x', by: 'op', at: 77 }]);
+  assert.equal([there.rules.limit, there.rules.topic], [5, { by: 'op', at: 77 }]);
+  assert.equal(there.settings, { description: 'about', owner: 'ann', password: 'hash' });
+  const open = await again.openRoom('r');
+  assert.equal(open.rules.flags(), ['membersOnly', 'secret', 'topicLocked']);
+  assert.equal([open.rules.masks('ban'), open.rules.masks('exempt'), open.rules.limit], [[], [], undefined]);
+  assert.equal(open.settings, { description: 'about', owner: undefined, password: undefined });
+});
 
 rules('are kept of a room that has to make place, and of one without them nothing is', async () => {
   const on = openHouse({ rooms: 2 });
@@ -235,12 +239,77 @@ rules('are kept of a room that has to make place, and of one without them nothin
   assert.ok((await house.openRoom('r')).rules.has('secret'));
 });
 
-rules('of a room that is only for the invited end when the last one has left it', async () => {
-  const { house, op, ann, bob, room } = await founded();
+const SHUTTING: ReadonlyArray<readonly [what: string, change: RuleChange]> = [
+  ['only for the invited', add('inviteOnly')],
+  ['for those who have the key', add('key', 'hash')],
+  ['for one', add('limit', 1)],
+  ['where all are silent', add('moderated')],
+  ['from which all are banned', add('ban', 'bob')],
+];
+for (const [what, change] of SHUTTING) {
+  rules(`of a room ${what} end when the last one has left it, and nobody owns it`, async () => {
+    const { house, op, ann, bob, room } = await founded();
+    house.rule(op, room, [change]);
+    for (const member of [op, ann]) house.leave(member, room, 'left');
+    house.found(bob, room);
+    assert.ok(room.rules.isOperator(bob.person.id));
+    house.join(ann, room);
+    house.say(ann, room, 'hello');
+  });
+}
+
+rules('do not end the password with which a room was made', async () => {
+  const { house, op, bob } = await founded();
+  const room = await house.makeRoom('vault', { description: '', owner: undefined, password: 'hash' });
+  house.found(op, room, new Pass(room));
+  house.rule(op, room, [add('key', 'another')]);
+  house.leave(op, room, 'left');
+  assert.is(await refusal(() => house.found(bob, room)), 'room-password');
+});
+
+rules('of main stay: nobody is ever the last one to have had it', async () => {
+  const { house, op, ann } = await founded();
+  const main = await house.openRoom('main');
+  house.join(ann, main);
+  op.isWarden = true;
+  house.rule(op, main, [add('ban', 'bob')]);
+  house.leave(ann, main, 'left');
+  assert.is(main.rules.masks('ban').length, 1);
+});
+
+for (const [what, change] of SHUTTING.slice(0, 2)) {
+  rules(`that end leave what was said in a room ${what} to those who were there`, async () => {
+    const { house, store, clock, op, ann, bob, room } = await founded();
+    house.say(op, room, 'in the open');
+    house.rule(op, room, [change]);
+    clock.now++;
+    house.say(ann, room, 'in confidence');
+    for (const member of [op, ann]) house.leave(member, room, 'left');
+    clock.now++;
+    house.found(bob, room);
+    const texts = async (range = {}) => (await house.history(room, { limit: 9, ...range })).map(({ text }) => text);
+    assert.equal(await texts(), []);
+    assert.equal(await house.lastPosts([room], {}), new Map());
+    clock.now++;
+    house.say(bob, room, 'news');
+    assert.equal([await texts(), await texts({ isOldestFirst: true, after: { at: 0 } })], [['news'], ['news']]);
+    const again = openHouse({}, new LocalBackbone(startedAgain(store))).house;
+    const there = await again.openRoom('r');
+    assert.equal(
+      (await again.history(there, { limit: 9 })).map(({ text }) => text),
+      ['news'],
+    );
+  });
+}
+
+rules('that end when a server was killed leave it to them as well', async () => {
+  const { house, store, clock, op, room } = await founded();
   house.rule(op, room, [add('inviteOnly')]);
-  for (const member of [op, ann]) house.leave(member, room, 'left');
-  house.found(bob, room);
-  assert.ok(room.rules.isOperator(bob.person.id));
+  house.say(op, room, 'in confidence');
+  const again = openHouse({}, new LocalBackbone(startedAgain(store)));
+  again.clock.now = clock.now + 5;
+  const there = await again.house.openRoom('r');
+  assert.equal(await again.house.history(there, { limit: 9 }), []);
 });
 rules.run();
 

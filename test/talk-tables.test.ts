@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Bound, Database, type Group, type NewWhisper, type TalkRange } from '../src/database.ts';
+import { type Bound, Database, type Group, type HistoryRange, type NewWhisper } from '../src/database.ts';
 import { MIGRATIONS, migrate } from '../src/database-file.ts';
 import { MAX_TALKS, TalkTables } from '../src/talk-tables.ts';
 
@@ -19,7 +19,7 @@ function whisper(id: number, from = 'ann', to = 'ben', more: Partial<NewWhisper>
 
 const group = (...whispers: NewWhisper[]): Group => ({ changes: [], posts: NO_POSTS, whispers });
 const ids = (rows: Array<{ id: number }>) => rows.map(({ id }) => id);
-const ALL: TalkRange = { limit: 1_000_000 };
+const ALL: HistoryRange = { limit: 1_000_000 };
 
 /** Tables with bounds that a test can reach. */
 function opened(maxWhispers?: number, inMemory = false) {
