@@ -42,6 +42,8 @@ export interface HistoryRange {
   readonly isOldestFirst?: boolean | undefined;
   /** A time: nothing that was said earlier. */
   readonly since?: number | undefined;
+  /** A time: nothing that was said earlier in confidence. */
+  readonly opened?: number | undefined;
 }
 
 /** A post, or a time. */

@@ -52,6 +52,8 @@ export interface Post {
   readonly tags?: ClientTags;
   /** Said by somebody who is not in the room. */
   readonly isOutside?: true;
+  /** Said where not everybody could come in: it is not for those who come when everybody can. */
+  readonly isConfidential?: true;
 }
 
 /** Another name, or another account; in the room's people it is `who` already. The id is the same. */

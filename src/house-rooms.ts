@@ -86,16 +86,15 @@ export class HouseRooms {
 
   /** Oldest first. */
   history(room: Room, range: HistoryRange): Promise<Post[]> {
-    return this.backbone.history(room.key, { ...range, since: room.rules.since });
+    return this.backbone.history(room.key, { ...range, opened: room.rules.opened });
   }
 
   /** By the room's key: when something was said in it last, where that was between the bounds. */
-  async lastPosts(rooms: Iterable<Room>, range: Pick<HistoryRange, 'before' | 'after'>): Promise<Map<string, number>> {
-    const all = [...rooms];
-    const keys = all.map(({ key }) => key);
-    const found = await this.backbone.lastPosts(keys, range);
-    for (const { key, rules } of all) if ((found.get(key) ?? 0) < rules.since) found.delete(key);
-    return found;
+  lastPosts(rooms: Iterable<Room>, range: Pick<HistoryRange, 'before' | 'after'>): Promise<Map<string, number>> {
+    return this.backbone.lastPosts(
+      [...rooms].map(({ key }) => key),
+      range,
+    );
   }
 
   /** What an account (its key) keeps of its talk with that one (the key of an account or name); oldest first. */

@@ -6,6 +6,9 @@ import type { Bound, HistoryRange } from './database-rows.ts';
 
 export type PastRow = Record<string, SQLOutputValue>;
 
+/** Of a row: said where not everybody could come in. */
+export const IS_CONFIDENTIAL = "coalesce(extra ->> '$.isConfidential', 0)";
+
 export class PastTable {
   readonly #sql: ReturnType<typeof statements>;
 
@@ -15,12 +18,12 @@ export class PastTable {
   }
 
   /** Oldest first. */
-  rows(place: number, { limit, before, after, isOldestFirst = false, since = 0 }: HistoryRange): PastRow[] {
+  rows(place: number, { limit, before, after, isOldestFirst, since = 0, opened = 0 }: HistoryRange): PastRow[] {
     const earliest = since > 0 ? this.#firstFrom(place, Math.ceil(since)) : 0;
     const from = Math.max(earliest, after === undefined ? 0 : this.#after(place, after));
     const to = before === undefined ? Number.MAX_SAFE_INTEGER : this.#before(place, before);
-    if (isOldestFirst) return this.#sql.oldest.all(place, from, to, limit);
-    return this.#sql.newest.all(place, from, to, limit).reverse();
+    if (isOldestFirst) return this.#sql.oldest.all(place, from, to, opened, limit);
+    return this.#sql.newest.all(place, from, to, opened, limit).reverse();
   }
 
   /** The first id that is behind the bound. */
@@ -53,7 +56,8 @@ export function firstFrom(span: PastRow | undefined, at: number, from: (id: numb
 }
 
 function statements(db: DatabaseSync, table: string, place: string) {
-  const between = `SELECT * FROM ${table} WHERE ${place} = ? AND id >= ? AND id < ? ORDER BY id`;
+  const between = `SELECT * FROM ${table} WHERE ${place} = ? AND id >= ? AND id < ?
+    AND (at >= ? OR NOT ${IS_CONFIDENTIAL}) ORDER BY id`;
   return {
     newest: db.prepare(`${between} DESC LIMIT ?`),
     oldest: db.prepare(`${between} LIMIT ?`),

@@ -7,6 +7,7 @@ export interface Extra {
   readonly notice?: true;
   readonly tags?: ClientTags;
   readonly account?: string;
+  readonly isConfidential?: true;
 }
 
 export function noPosts(): PostColumns {
@@ -33,7 +34,13 @@ export function postOf({ id, at, name, dialect, text, stamp, extra }: PostRow, r
   return { kind: 'post', id, room, who, at, text, ...(stamp !== undefined && { stamp }), ...more };
 }
 
-export function extraOf({ who: { account }, notice, tags }: Pick<Post, 'who' | 'notice' | 'tags'>): string | null {
-  if (account === undefined && notice === undefined && tags === undefined) return null;
-  return JSON.stringify({ notice, tags, account } satisfies { [key in keyof Extra]: Extra[key] | undefined });
+export function extraOf({
+  who: { account },
+  notice,
+  tags,
+  isConfidential,
+}: Pick<Post, 'who' | 'notice' | 'tags' | 'isConfidential'>): string | null {
+  if (account === undefined && !notice && tags === undefined && !isConfidential) return null;
+  const extra = { notice, tags, account, isConfidential } satisfies { [key in keyof Extra]: Extra[key] | undefined };
+  return JSON.stringify(extra);
 }

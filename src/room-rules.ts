@@ -47,8 +47,8 @@ export interface KeptRules {
   readonly topic?: KeptTopic;
   /** The password was given as a rule: the room was there without. */
   readonly isKeyed?: true;
-  /** What was said before that time was said behind closed doors. */
-  readonly since?: number;
+  /** When it was closed no more: what had been said in it behind closed doors is nobody's to read. */
+  readonly opened?: number;
 }
 
 export type MaskMatcher = (mask: string, person: Person) => boolean;
@@ -61,13 +61,13 @@ export class RoomRules {
   #masks: Partial<Record<MaskKind, Map<string, KeptMask>>> | undefined;
   #invites: Set<string> | undefined;
   #isKeyed: boolean;
-  #since: number;
+  #opened: number;
   /** Whether the bans are for somebody, looked up with every post: a change of name makes another person of them. */
   #verdicts: WeakMap<Person, boolean> | undefined;
 
   constructor(kept?: KeptRules) {
     this.#isKeyed = kept?.isKeyed ?? false;
-    this.#since = kept?.since ?? 0;
+    this.#opened = kept?.opened ?? 0;
     if (!kept) return;
     this.#flags = bitsOf(kept.flags);
     this.#limit = kept.limit;
@@ -81,7 +81,7 @@ export class RoomRules {
   /** Undefined where there is nothing to keep. */
   kept(): KeptRules | undefined {
     const isPlain = this.#flags === DEFAULT_BITS && this.#limit === undefined && !this.#masks;
-    if (isPlain && !this.#topic && !this.#isKeyed && this.#since === 0) return undefined;
+    if (isPlain && !this.#topic && !this.#isKeyed && this.#opened === 0) return undefined;
     const masks: Partial<Record<MaskKind, readonly KeptMask[]>> = {};
     for (const kind of MASK_KINDS) if (this.#masks?.[kind]) masks[kind] = this.masks(kind);
     return {
@@ -90,7 +90,7 @@ export class RoomRules {
       ...(this.#masks && { masks }),
       ...(this.#topic && { topic: this.#topic }),
       ...(this.#isKeyed && { isKeyed: true }),
-      ...(this.#since > 0 && { since: this.#since }),
+      ...(this.#opened > 0 && { opened: this.#opened }),
     };
   }
 
@@ -116,9 +116,9 @@ export class RoomRules {
     return this.#isKeyed;
   }
 
-  /** What was said before that time is nobody's to read any more. */
-  get since(): number {
-    return this.#since;
+  /** What was said before in confidence is nobody's to read any more. */
+  get opened(): number {
+    return this.#opened;
   }
 
   masks(kind: MaskKind): KeptMask[] {
@@ -198,8 +198,8 @@ export class RoomRules {
     return isOther;
   }
 
-  hideBefore(at: number): void {
-    this.#since = Math.max(this.#since, at);
+  setOpened(at: number): void {
+    this.#opened = Math.max(this.#opened, at);
   }
 
   setTopic(topic: KeptTopic | undefined): void {

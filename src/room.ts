@@ -85,6 +85,11 @@ export class Room {
     return this.isPrivate || this.rules.has('inviteOnly');
   }
 
+  /** It is closed only until the last one has left. */
+  get isConfidential(): boolean {
+    return this.settings.owner === undefined && (this.rules.isKeyed || this.rules.has('inviteOnly'));
+  }
+
   /** There is something to keep of it, were nothing ever said in it. */
   get isShaped(): boolean {
     const { description, owner } = this.settings;
@@ -102,9 +107,8 @@ export class Room {
    */
   reopen(at: number): boolean {
     if (this.settings.owner !== undefined || this.key === MAIN_ROOM) return false;
-    const { isKeyed } = this.rules;
-    if (isKeyed || this.rules.has('inviteOnly')) this.rules.hideBefore(at + 1);
-    if (isKeyed) this.settings = { ...this.settings, password: undefined };
+    if (this.isConfidential) this.rules.setOpened(at + 1);
+    if (this.rules.isKeyed) this.settings = { ...this.settings, password: undefined };
     return this.rules.open();
   }
 

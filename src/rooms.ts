@@ -215,14 +215,17 @@ export class House extends HouseRooms {
     if (text.length > this.limits.textChars) throw new HouseError('too-long', 'the message is too long');
     const isOutside = this.#isOutside(member, room);
     this.list.used(room);
+    const { isConfidential } = room;
     const post = { kind: 'post', room: room.key, who: member.person, at: this.wall(), text } as const;
-    if (stamp === undefined && !notice && tags === undefined && !isOutside) return this.#publish(post);
+    const isPlain = stamp === undefined && !notice && tags === undefined && !isOutside && !isConfidential;
+    if (isPlain) return this.#publish(post);
     this.#publish({
       ...post,
       ...(stamp !== undefined && { stamp }),
       ...(notice && { notice }),
       ...(tags !== undefined && { tags }),
       ...(isOutside && { isOutside }),
+      ...(isConfidential && { isConfidential }),
     });
   }
 

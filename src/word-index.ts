@@ -3,6 +3,7 @@
 // The transactions are the caller's.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { IS_CONFIDENTIAL } from './past-table.ts';
 
 /** So much is indexed at once: the writing of posts waits no longer than that. */
 const BATCH_POSTS = 1000;
@@ -23,7 +24,7 @@ export const NEWEST_MATCHES = `SELECT posts.id FROM
     CROSS JOIN posts ON posts.id = matches.id CROSS JOIN rooms ON rooms.id = posts.room
   WHERE ((rooms.password IS NULL AND (rooms.rules IS NULL OR NOT instr(rooms.rules, '"inviteOnly"')))
       OR rooms.owner = ? OR rooms.id = ?)
-    AND posts.at >= coalesce(rooms.rules ->> '$.since', 0)
+    AND (posts.at >= coalesce(rooms.rules ->> '$.opened', 0) OR NOT ${IS_CONFIDENTIAL})
   ORDER BY posts.id DESC LIMIT ?`;
 
 export class WordIndex {

@@ -447,14 +447,23 @@ search('a room for the invited only is for its owner and for those in it', () =>
   db.close();
 });
 
-search('of what was said before a room was open again nothing is found, be it by those in it', () => {
+search('what was said in confidence before a room was opened is found by nobody, be they in it', () => {
   const db = open(newFile());
-  const since = posts([2]).posts.at[0] as number;
-  const rules = { flags: [], since } as const;
+  const said = posts([1, 2, 3], 1, 'word');
+  const extra = [null, '{"isConfidential":true}', '{"isConfidential":true}'];
+  const rules = { flags: [], opened: said.posts.at[2] as number } as const;
   db.write(changes(room(1), { kind: 'rules', room: 1, description: '', password: undefined, rules }));
-  db.write(posts([1, 2], 1, 'word'));
+  db.write({ ...said, posts: { ...said.posts, extra } });
   finish(db);
-  assert.equal([find(db, 'word'), find(db, 'word', { room: 1 })], [[2], [2]]);
+  const found = db.history(1, { limit: 9, opened: rules.opened }).map(({ id }) => id);
+  assert.equal(
+    [find(db, 'word'), find(db, 'word', { room: 1 }), found],
+    [
+      [1, 3],
+      [1, 3],
+      [1, 3],
+    ],
+  );
   db.close();
 });
 

@@ -109,7 +109,11 @@ export class MemoryStore implements Store {
 
   async history(room: StoredRoom, range: HistoryRange): Promise<Post[]> {
     const those = this.posts.filter(({ roomId }) => roomId === room.id);
-    return within(those, range);
+    const { opened = 0 } = range;
+    return within(
+      those.filter(({ at, isConfidential }) => at >= opened || !isConfidential),
+      range,
+    );
   }
 
   addWhisper(whisper: KeptWhisper): void {
