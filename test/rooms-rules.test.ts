@@ -466,6 +466,15 @@ said('to one alone has an id of its own; tags without a text are for those who h
   assert.equal(tongue.take(), ['r ann signals +typing']);
 });
 
+said('ids of a server that was started again are others', () => {
+  const startedAt = (now: number) => {
+    const backbone = new LocalBackbone(new MemoryStore());
+    return new House({ backbone, wall: () => now, onBug: () => {} });
+  };
+  const ids = [1000, 1001].map(startedAt).flatMap((house) => [house.newId(), house.newId()]);
+  assert.is(new Set(ids).size, 4);
+});
+
 said('last is known for many rooms at once, and where each account has read to', async () => {
   const { house, clock, ann, room } = await founded();
   const empty = await house.openRoom('empty');
