@@ -245,12 +245,12 @@ export function encodeSaid(said: Said, variant: number, more?: Tags): Uint8Array
   if (variant === 0 && !more) return encodeIrc({ source, command, params });
   const { at, account, msgid, isBot, client } = said;
   const tags: Record<string, string> = { ...more };
-  if ((variant & VARIANT.tags) !== 0) {
-    Object.assign(tags, client);
-    if (msgid !== undefined) tags.msgid = msgid;
-    if (isBot) tags.bot = '';
-  }
+  const hasAll = (variant & VARIANT.tags) !== 0;
+  if (hasAll && msgid !== undefined) tags.msgid = msgid;
+  if (hasAll && isBot) tags.bot = '';
   if ((variant & VARIANT.time) !== 0) tags.time = timeOf(at);
   if ((variant & VARIANT.account) !== 0 && account !== undefined) tags.account = account;
+  // the server's come first: these may be as many as a line holds
+  if (hasAll) Object.assign(tags, client);
   return encodeIrc({ source, command, params, tags });
 }

@@ -26,6 +26,8 @@ const CAPS: ReadonlyArray<readonly [name: string, value?: string]> = [
 ];
 /** Told, and not to be asked for: strict transport security is read by who sees it in the list. */
 const STS = 'sts';
+/** Comes with version 302 of CAP, and stays. */
+const NOTIFY = 'cap-notify';
 
 /** How the lines of a room differ between its members. */
 export const VARIANT = { time: 1, tags: 2, account: 4, join: 8 } as const;
@@ -58,6 +60,8 @@ export class Caps {
   /** Made when something is asked for. */
   #names: Set<string> | undefined;
   variant = 0;
+  /** It has said once that it knows version 302 of CAP. */
+  isModern = false;
 
   has(name: string): boolean {
     return this.#names?.has(name) ?? false;
@@ -65,6 +69,10 @@ export class Caps {
 
   list(): string[] {
     return [...(this.#names ?? [])];
+  }
+
+  mayBe(name: string, isOn: boolean): boolean {
+    return isOn || name !== NOTIFY || !this.isModern;
   }
 
   set(name: string, isOn: boolean): void {

@@ -66,6 +66,7 @@ export const HELP: ReadonlyMap<string, Help> = new Map<string, Help>([
   ['TOPIC', ['TOPIC channel [:text]', 'What a channel is about; an empty text takes that away.']],
   ['USER', ['USER name 0 * :real name', 'Who you are, when you connect.']],
   ['USERHOST', ['USERHOST nick [nick ...]', 'Where these come from, and whether they are away.']],
+  ['VERIFY', ['VERIFY account code', 'Confirms a new account; here they are good at once.']],
   ['VERSION', ['VERSION [server]', 'Which server this is, and what it can do.']],
   ['WALLOPS', ['WALLOPS :text', 'To everybody who hears WALLOPS (MODE +w), for operators of the server.']],
   ['WHO', ['WHO mask [%fields[,token]]', 'Who is in a channel, or is called so.']],

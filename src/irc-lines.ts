@@ -15,14 +15,18 @@ const MAX_LIST_BYTES = 300;
 /** `:` before the source, blanks, `:` before the text, CR LF. */
 const AROUND_BYTES = 1 + 1 + 1 + 2 + 2;
 
-/** The last parameters of the messages that a text is. */
+/**
+ * The last parameters of the messages that a text is. What came as one line of IRC stays one, as its readers expect: of
+ * a line that is too long with its sender before it they get the beginning.
+ */
 export function linesOf(text: string, prefix: string, command: string, target: string, isFromIrc: boolean): string[] {
   const isAction = text.startsWith(ME);
   const said = isAction ? text.slice(ME.length) : text;
   // what another dialect sends can't be a request to a program
   const plain = isFromIrc && !isAction ? said : said.replaceAll(CTCP, '');
   const around = bytesOf(prefix) + command.length + bytesOf(target) + AROUND_BYTES + (isAction ? ACTION.length + 1 : 0);
-  const pieces = fitText(plain, MAX_LINE_BYTES - around);
+  const all = fitText(plain, MAX_LINE_BYTES - around);
+  const pieces = isFromIrc ? all.slice(0, 1) : all;
   return isAction ? pieces.map((piece) => `${ACTION}${piece}${CTCP}`) : pieces;
 }
 
@@ -66,7 +70,8 @@ export function messagesOf(irc: Irc, target: string, kept: Omit<KeptWhisper, 'to
 export function textOf(line: string): string | undefined {
   if (!line.startsWith(CTCP)) return line;
   if (!line.startsWith(ACTION)) return undefined;
-  return ME + line.slice(ACTION.length, line.endsWith(CTCP) ? -CTCP.length : undefined);
+  const text = line.slice(ACTION.length, line.endsWith(CTCP) ? -CTCP.length : undefined);
+  return text === '' ? undefined : ME + text;
 }
 
 /** Words in as few texts as there can be, none longer than that; what stands between them is one byte. */

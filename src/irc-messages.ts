@@ -48,7 +48,7 @@ function tagmsg(session: IrcSession, message: IrcMessage): undefined {
   const [targets = ''] = message.params;
   const letter = letterOf(session, 'TAGMSG', message);
   if (targets === '') session.reply('ERR_NORECIPIENT', 'No recipient given (TAGMSG)');
-  else if (letter.tags !== undefined) sendToAll(session, letter, targets);
+  else sendToAll(session, letter, targets);
 }
 
 function hasText(session: IrcSession, { params: [targets = '', line = ''] }: IrcMessage): boolean {

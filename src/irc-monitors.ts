@@ -82,7 +82,8 @@ export class Monitors {
 
   /** One who only changes how the name is written is the same to those who wait. */
   renamed(before: Person, after: Person): void {
-    if (foldIrc(before.name) === foldIrc(after.name)) return;
+    const { names } = this.#irc;
+    if (foldIrc(names.nickOf(before)) === foldIrc(names.nickOf(after))) return;
     this.went(before);
     this.came(after);
   }

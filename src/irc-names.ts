@@ -79,7 +79,7 @@ export class IrcNames {
     return this.#userOf(person) ?? (person.dialect === '' ? 'parley' : person.dialect);
   }
 
-  hostOf({ host = NOWHERE }: Person): string {
+  hostOf({ host = NOWHERE }: Pick<Person, 'host'>): string {
     return host.startsWith(':') ? `0${host}` : host;
   }
 

@@ -1,9 +1,9 @@
 // Layer 3. What goes out to one IRC client: with the tags that it wants, in batches, with the label of the command that
 // it answers.
 
-import type { Said } from './irc.ts';
+import { type Said, timeOf } from './irc.ts';
 import { encodeSaid } from './irc-audience.ts';
-import type { Caps } from './irc-caps.ts';
+import { type Caps, VARIANT } from './irc-caps.ts';
 import { encodeIrc, type IrcSent, type Tags } from './wire-irc.ts';
 
 const MAX_LABEL_CHARS = 64;
@@ -14,6 +14,8 @@ type Line = { readonly said: Said } | { readonly message: IrcSent };
 export interface Outlet {
   readonly caps: Caps;
   readonly source: string;
+  /** The time of day in milliseconds. */
+  readonly wall: number;
   write(bytes: Uint8Array): void;
   nextBatch(): string;
 }
@@ -34,7 +36,7 @@ export class IrcOut {
 
   /** What is sent until `settle` answers a command of that label. */
   begin(label: string | undefined): void {
-    if (label === undefined || label.length > MAX_LABEL_CHARS || !this.#outlet.caps.has('labeled-response')) return;
+    if (!label || label.length > MAX_LABEL_CHARS || !this.#outlet.caps.has('labeled-response')) return;
     this.#label = label;
     this.#held = [];
   }
@@ -75,7 +77,7 @@ export class IrcOut {
     this.#write({ message: { source, command: 'BATCH', params: [`-${batch}`] } });
   }
 
-  /** Answers and the like: no tags but those of labels and batches, and its own. */
+  /** Answers and the like: no tags but the time, those of labels and batches, and its own. */
   send(message: IrcSent): void {
     const { tags = {}, ...rest } = message;
     this.#put({ message: { ...rest, tags: this.#batch === undefined ? tags : { ...tags, batch: this.#batch } } });
@@ -118,7 +120,10 @@ export class IrcOut {
       return outlet.write(encodeSaid(said, outlet.caps.variant, { ...tags, ...more }));
     }
     const { tags, ...message } = line.message;
-    outlet.write(encodeIrc({ ...message, tags: { ...tags, ...more } }));
+    const all: Record<string, string> = { ...tags, ...more };
+    // what is in a batch has times of its own
+    if (message.command !== 'BATCH' && (outlet.caps.variant & VARIANT.time) !== 0) all.time = timeOf(outlet.wall);
+    outlet.write(encodeIrc({ ...message, tags: all }));
   }
 }
 

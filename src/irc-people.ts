@@ -16,6 +16,8 @@ import type { IrcMessage } from './wire-irc.ts';
 export const MAX_USERHOSTS = 5;
 /** Names that are asked for at once. */
 export const MAX_ASKED = 4;
+/** Of one name, whoever had it. */
+const MAX_WHOWAS = 50;
 
 // --- its own state -----------------------------------------------------------------------------------------
 
@@ -122,7 +124,7 @@ async function whowas(session: IrcSession, { params: [asked = '', most = '0'] }:
   if (asked === '') return session.reply('ERR_NONICKNAMEGIVEN', 'No nickname given');
   const count = Number.parseInt(most, 10);
   for (const nick of asked.split(',').slice(0, MAX_ASKED)) {
-    const those = goneCalled(session, nick).slice(0, count > 0 ? count : undefined);
+    const those = goneCalled(session, nick, count > 0 ? Math.min(count, MAX_WHOWAS) : MAX_WHOWAS);
     for (const gone of those) tellGone(session, gone);
     if (those.length === 0) session.reply('ERR_WASNOSUCHNICK', nick, 'There was no such nickname');
   }
@@ -131,11 +133,14 @@ async function whowas(session: IrcSession, { params: [asked = '', most = '0'] }:
 }
 
 /** The latest first. */
-function goneCalled({ irc }: IrcSession, nick: string): Gone[] {
-  if (nick === '') return [];
-  const mask = new Mask(`${nick}!*@*`);
-  const those = irc.gone.filter((gone) => isSameNick(gone.nick, nick) || mask.matches(`${foldIrc(gone.nick)}!-@-`));
-  return those.reverse();
+function goneCalled({ irc }: IrcSession, nick: string, most: number): Gone[] {
+  const mask = /[*?]/.test(nick) ? new Mask(`${nick}!*@*`) : undefined;
+  const found: Gone[] = [];
+  for (let at = irc.gone.length - 1; at >= 0 && found.length < most; at--) {
+    const gone = irc.gone[at] as Gone;
+    if (isSameNick(gone.nick, nick) || mask?.matches(`${foldIrc(gone.nick)}!-@-`)) found.push(gone);
+  }
+  return found;
 }
 
 function tellGone(session: IrcSession, { nick, user, host, realName, at }: Gone): void {

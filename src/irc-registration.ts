@@ -4,7 +4,7 @@
 import type { Login } from './accounts.ts';
 import { HouseError } from './errors.ts';
 import type { CommandRow } from './irc-commands.ts';
-import { isNick } from './irc-masks.ts';
+import { cut, isNick } from './irc-masks.ts';
 import { greet } from './irc-queries.ts';
 import type { IrcSession } from './irc-session.ts';
 import { nameKey } from './names.ts';
@@ -60,7 +60,7 @@ export class Registration {
     const [, name = nick, secret = password] = /^([^:]+):(.*)$/s.exec(password) ?? [];
     const login = await session.irc.options.accounts.login(name, secret, session.port.remote.ip).catch((error) => {
       if (!(error instanceof HouseError)) throw error;
-      session.reply('ERR_PASSWDMISMATCH', error.message);
+      session.reply('ERR_PASSWDMISMATCH', sentence(error.message));
     });
     if (login) loggedIn(session, login);
   }
@@ -91,7 +91,7 @@ function cap(session: IrcSession, { params: [sub = '', ...rest] }: IrcMessage): 
     case 'LS':
       return listCaps(session, Number.parseInt(rest[0] ?? '301', 10) || 301);
     case 'LIST':
-      return void sendCaps(session, 'LIST', session.caps.list(), true);
+      return void sendCaps(session, 'LIST', session.caps.list());
     case 'REQ':
       return requestCaps(session, rest[0] ?? '');
     case 'END':
@@ -104,14 +104,18 @@ function cap(session: IrcSession, { params: [sub = '', ...rest] }: IrcMessage): 
 }
 
 function listCaps(session: IrcSession, version: number): undefined {
-  if (session.registration) session.registration.isNegotiating = true;
-  // what may change is told to those who know so
-  if (version >= 302) session.setCaps([['cap-notify', true]]);
-  sendCaps(session, 'LS', session.irc.caps.list(version), version >= 302);
+  const { caps, irc, registration } = session;
+  if (registration) registration.isNegotiating = true;
+  if (version >= 302) {
+    caps.isModern = true;
+    // what may change is told to those who know so
+    session.setCaps([['cap-notify', true]]);
+  }
+  sendCaps(session, 'LS', irc.caps.list(caps.isModern ? 302 : version));
 }
 
 /** In lines that fit; who knows 302 is told that more come. */
-function sendCaps(session: IrcSession, sub: string, names: readonly string[], mayBeSeveral: boolean): void {
+function sendCaps(session: IrcSession, sub: string, names: readonly string[]): void {
   const lines = [''];
   for (const name of names) {
     const line = lines.at(-1) as string;
@@ -120,7 +124,7 @@ function sendCaps(session: IrcSession, sub: string, names: readonly string[], ma
   }
   const source = session.irc.serverName;
   for (const [at, line] of lines.entries()) {
-    const more = mayBeSeveral && at < lines.length - 1 ? ['*'] : [];
+    const more = session.caps.isModern && at < lines.length - 1 ? ['*'] : [];
     session.out.send({ source, command: 'CAP', params: [session.nick, sub, ...more, line] });
   }
 }
@@ -132,10 +136,11 @@ function requestCaps(session: IrcSession, text: string): undefined {
   const changes = asked.map((name) =>
     name.startsWith('-') ? ([name.slice(1), false] as const) : ([name, true] as const),
   );
-  const isKnown = changes.every(([name]) => session.irc.caps.has(name));
-  if (isKnown) session.setCaps(changes);
-  const source = session.irc.serverName;
-  session.out.send({ source, command: 'CAP', params: [session.nick, isKnown ? 'ACK' : 'NAK', text.trim()] });
+  const { caps, irc } = session;
+  const isPossible = changes.every(([name, isOn]) => irc.caps.has(name) && caps.mayBe(name, isOn));
+  if (isPossible) session.setCaps(changes);
+  const source = irc.serverName;
+  session.out.send({ source, command: 'CAP', params: [session.nick, isPossible ? 'ACK' : 'NAK', text.trim()] });
 }
 
 function pass(session: IrcSession, { params: [password = ''] }: IrcMessage): undefined {
@@ -150,7 +155,7 @@ function user(session: IrcSession, { params }: IrcMessage): Promise<void> | unde
     return void session.reply('ERR_ALREADYREGISTERED', 'You may not reregister');
   if (name === '' || realName === '') return void session.reply('ERR_NEEDMOREPARAMS', 'USER', 'Not enough parameters');
   session.user = name.replace(/[^\w.~-]/g, '').slice(0, USER_CHARS) || 'user';
-  session.realName = realName.slice(0, REAL_NAME_CHARS);
+  session.realName = cut(realName, REAL_NAME_CHARS);
   registration.hasUser = true;
   return registration.complete();
 }
@@ -181,13 +186,8 @@ async function rename(session: IrcSession, wanted: string): Promise<void> {
     throw error;
   }
   if (session.isGone) return;
-  session.tell({
-    source: before,
-    command: 'NICK',
-    params: [wanted],
-    at: irc.options.wall(),
-    account: member.person.account,
-  });
+  const by = irc.saidBy(member.person, irc.options.wall());
+  session.tell({ ...by, source: before, command: 'NICK', params: [wanted] });
 }
 
 // --- accounts ----------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ async function register(session: IrcSession, { params }: IrcMessage): Promise<vo
   const [asked = '*', , password = ''] = params;
   const { irc } = session;
   const name = asked === '*' ? session.nick : asked;
-  const fail = (code: string, text: string) => session.fail('REGISTER', code, asked, sentence(text));
+  const fail = (code: string, text: string) => session.fail('REGISTER', code, name, sentence(text));
   if (session.login) return fail('ALREADY_AUTHENTICATED', 'You are logged in already');
   if (name === '*') return fail('NEED_NICK', 'You need a nick first');
   try {
@@ -284,6 +284,12 @@ async function register(session: IrcSession, { params }: IrcMessage): Promise<vo
   }
 }
 
+/** An account is there at once, so nobody has a code to give. */
+function verify(session: IrcSession, { params: [account = ''] }: IrcMessage): undefined {
+  if (session.login) session.fail('VERIFY', 'ALREADY_AUTHENTICATED', account, 'You are logged in already');
+  else session.fail('VERIFY', 'INVALID_CODE', account, 'Accounts need no verification here');
+}
+
 /** Messages of the house as IRC has them. */
 export function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
@@ -296,4 +302,5 @@ export const REGISTRATION_COMMANDS: ReadonlyArray<readonly [string, CommandRow]>
   ['USER', { run: user, minParams: 4, isForStrangers: true }],
   ['AUTHENTICATE', { run: authenticate, minParams: 1, isForStrangers: true }],
   ['REGISTER', { run: register, minParams: 3, isForStrangers: true }],
+  ['VERIFY', { run: verify, minParams: 2, isForStrangers: true }],
 ];

@@ -13,6 +13,7 @@ import { NUMERICS, type Numeric } from './irc-numerics.ts';
 import { IrcOut, type Outlet } from './irc-out.ts';
 import { Pulse, SILENCE_MS } from './irc-pulse.ts';
 import { Registration } from './irc-registration.ts';
+import { Turn } from './irc-turn.ts';
 import type { Member, Room } from './room.ts';
 import type { Port, Session } from './session.ts';
 import { IrcDecoder, type IrcHeard, type IrcMessage } from './wire-irc.ts';
@@ -49,6 +50,7 @@ export class IrcSession implements Session, Outlet {
   /** When it said something last, on the clock of `receive`. */
   spokeAt = 0;
   readonly #pulse: Pulse;
+  readonly #turn = new Turn();
   /** What was told that concerns several rooms. */
   #heardOf: unknown;
   #busy = false;
@@ -73,13 +75,15 @@ export class IrcSession implements Session, Outlet {
     if (this.#gone) return true;
     this.#pulse.heard(now);
     this.#decoder.push(bytes);
+    this.#turn.goOn(now);
     this.#pump();
-    return !this.#isFull;
+    return !this.#waits && !this.#isFull;
   }
 
-  ended(): void {
+  ended(now: number): void {
     this.#inputEnded = true;
     this.#decoder.end();
+    this.#turn.goOn(now);
     this.#pump();
   }
 
@@ -93,7 +97,10 @@ export class IrcSession implements Session, Outlet {
 
   tick(now: number): void {
     if (this.#onDrained && !this.port.isCongested) return this.#drained();
-    if (this.#waits && !this.#isFull) return this.#goOn();
+    if (this.#waits && !this.#isFull) {
+      this.#turn.begin(now);
+      return this.#goOn();
+    }
     if (this.#gone) return;
     if (this.registration) {
       if (now - this.port.opened >= REGISTRATION_MS) this.close('Registration timed out');
@@ -117,6 +124,10 @@ export class IrcSession implements Session, Outlet {
     return this.irc.serverName;
   }
 
+  get wall(): number {
+    return this.irc.options.wall();
+  }
+
   write(bytes: Uint8Array): void {
     if (!this.#gone) this.port.send(bytes);
   }
@@ -134,7 +145,9 @@ export class IrcSession implements Session, Outlet {
   }
 
   get prefix(): string {
-    return this.member ? this.irc.names.prefixOf(this.member.person) : this.nick;
+    const { names } = this.irc;
+    if (this.member) return names.prefixOf(this.member.person);
+    return `${this.nick}!${this.user || '*'}@${names.hostOf({ host: this.port.remote.ip })}`;
   }
 
   get modes(): string {
@@ -313,7 +326,7 @@ export class IrcSession implements Session, Outlet {
   #pump(): void {
     this.#waits = false;
     while (!this.#gone) {
-      if (this.#isFull) {
+      if (this.#isFull || this.#turn.isOver(this.irc.options.now())) {
         this.#waits = true;
         return;
       }
@@ -331,8 +344,9 @@ export class IrcSession implements Session, Outlet {
   }
 
   #goOn(): void {
+    this.#turn.goOn(this.irc.options.now());
     this.#pump();
-    if (!this.#isFull) this.port.resume();
+    if (!this.#waits && !this.#isFull) this.port.resume();
     this.port.wake();
   }
 

@@ -10,7 +10,7 @@ import { KEY_CHARS } from './irc-mode-commands.ts';
 import { MODE_PARAMS } from './irc-modes.ts';
 import { MAX_MONITORED } from './irc-monitors.ts';
 import { MAX_ASKED, MAX_USERHOSTS } from './irc-people.ts';
-import { USER_CHARS } from './irc-registration.ts';
+import { REAL_NAME_CHARS, USER_CHARS } from './irc-registration.ts';
 import type { IrcSession } from './irc-session.ts';
 import { MAX_MASKS } from './room-rules.ts';
 
@@ -58,6 +58,7 @@ function supportOf({ irc, port }: IrcSession): string[] {
     `MODES=${MODE_PARAMS}`,
     `MONITOR=${MAX_MONITORED}`,
     'MSGREFTYPES=msgid,timestamp',
+    `NAMELEN=${REAL_NAME_CHARS}`,
     `NETWORK=${escapeToken(network)}`,
     `NICKLEN=${NICK_CHARS}`,
     `PREFIX=(${RANK_MODES})@+`,

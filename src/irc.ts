@@ -177,9 +177,10 @@ export class Irc {
     return member;
   }
 
-  /** Somebody whose name can't be spelled may be called that already. */
+  /** Somebody whose name can't be spelled may be called that already, or the server. */
   checkNick(nick: string): void {
-    if (this.names.isAlias(nick)) throw new HouseError('name-taken', `the name ${nick} is taken`);
+    if (this.names.isAlias(nick) || isSameNick(nick, this.serverName))
+      throw new HouseError('name-taken', `the name ${nick} is taken`);
   }
 
   quit(member: Member, reason: string): void {
@@ -306,8 +307,10 @@ export class Irc {
       return this.monitors.accountChanged(after);
     }
     this.#remember(before);
-    this.monitors.renamed(before, after);
     this.names.forget(before);
+    // who is spelled otherwise can be called by that from now on
+    this.names.nickOf(after);
+    this.monitors.renamed(before, after);
   }
 
   #quit(person: Person): void {

@@ -36,6 +36,8 @@ export class House extends HouseRooms {
   readonly #names: WornNames;
   #nextPerson = 1;
   #nextId = 1;
+  /** When this run of the server began: ids of others begin otherwise. */
+  readonly #began: string;
   /** Under way: they count, or many at once would pass the limits. */
   #entering = 0;
   #closed = false;
@@ -43,6 +45,7 @@ export class House extends HouseRooms {
   constructor({ backbone, wall, onBug, limits, maskMatches = isNamed }: HouseOptions) {
     super(backbone, wall, { ...DEFAULT_LIMITS, ...limits });
     this.#onBug = onBug;
+    this.#began = wall().toString(36);
     this.#matches = maskMatches;
     this.#people = new People(backbone.node, onBug);
     this.#names = new WornNames(backbone);
@@ -263,9 +266,9 @@ export class House extends HouseRooms {
     return member?.tongue.signal?.(member, signal) ?? false;
   }
 
-  /** Of a whisper or a signal: no other one has it. */
+  /** Of a whisper or a signal: no other one has it, also after the server was started again. */
   newId(): string {
-    return `w${this.backbone.node}-${this.#nextId++}`;
+    return `w${this.backbone.node}-${this.#began}-${this.#nextId++}`;
   }
 
   /** Tells everybody here that the server is going down. Nothing is published afterwards. */

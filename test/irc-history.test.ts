@@ -144,7 +144,7 @@ past('notices, actions, tags and accounts come back; signals and joins are not t
      ann: @+typing=done TAGMSG #a
      ann: CHATHISTORY LATEST #a * 5
      ann< ~BATCH +1 chathistory #a
-     ann< @batch=1;+draft/reply=p9;msgid=p1;time=…;account=ann :ann!… NOTICE #a :take note
+     ann< @batch=1;msgid=p1;time=…;account=ann;+draft/reply=p9 :ann!… NOTICE #a :take note
      ann< @batch=1;msgid=p2;time=…;account=ann :ann!… PRIVMSG #a :\x01ACTION waves\x01
      ann< ~BATCH -1`,
   );
@@ -201,7 +201,7 @@ past('TARGETS: the channels that one is in, by their last message', async () => 
   const targets = async (words: string) => {
     const [first, ...lines] = await ann.say(`CHATHISTORY TARGETS ${words}`);
     assert.match(first ?? '', /^:irc\.example BATCH \+\w+ draft\/chathistory-targets$/);
-    return lines.slice(0, -1).map((line) => line.replace(/^@batch=\w+ :irc.example CHATHISTORY TARGETS /, ''));
+    return lines.slice(0, -1).map((line) => line.replace(/^@batch=\w+;time=\S+ :irc.example CHATHISTORY TARGETS /, ''));
   };
   const [aWas, bWas] = [`#a ${time(2)}`, `#b ${time(3)}`];
   assert.equal(await targets(`${timestamp(0)} ${timestamp(9)} 10`), [aWas, bWas]);

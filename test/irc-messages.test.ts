@@ -124,7 +124,7 @@ channels('who is outside is heard where the room allows it, and hears itself', a
      ann< :${BEN} PRIVMSG #a :may I
      ben< @+x=y :${BEN} PRIVMSG #a :may I
      ben: @+x=y TAGMSG #a
-     ben< @+x=y;msgid=w… :${BEN} TAGMSG #a`,
+     ben< @msgid=w…;+x=y :${BEN} TAGMSG #a`,
   );
 });
 
@@ -228,7 +228,7 @@ people('of other dialects, as far as these have a way', async () => {
      ann: NOTICE lil :\x01VERSION mine\x01
      ann: NOTICE mia :hello
      ann: @+typing=active TAGMSG lil
-     ann< @+typing=active;msgid=w… :${ANN} TAGMSG lil`,
+     ann< @msgid=w…;+typing=active :${ANN} TAGMSG lil`,
   );
   assert.equal(
     lil.tongue.whispers.map(({ text }) => text),
@@ -249,17 +249,18 @@ tags('a client’s own tags go to who has asked for tags; others never', async (
   await converse(
     on,
     `ann: @+draft/reply=p1;label=x;fizz=buzz;msgid=forged;time=now PRIVMSG #a :hi
-     ben< @+draft/reply=p1;msgid=p1 :${ANN} PRIVMSG #a hi
+     ben< @msgid=p1;+draft/reply=p1 :${ANN} PRIVMSG #a hi
      cat< :${ANN} PRIVMSG #a hi
      cat: @+x=y PRIVMSG #a :hi
      ann< @msgid=p2 :cat!cat@${HOST} PRIVMSG #a hi
      ben< @msgid=p2 :cat!cat@${HOST} PRIVMSG #a hi
      ann: @+typing=active TAGMSG #a
-     ben< @+typing=active;msgid=w… :${ANN} TAGMSG #a
-     ann: TAGMSG #a
+     ben< @msgid=w…;+typing=active :${ANN} TAGMSG #a
+     ann: @fizz=buzz TAGMSG #a
+     ben< @msgid=w… :${ANN} TAGMSG #a
      ann: @+typing=active TAGMSG ben,cat,no
      ann< ~401 ann no :No such nick/channel
-     ben< @+typing=active;msgid=w… :${ANN} TAGMSG ben
+     ben< @msgid=w…;+typing=active :${ANN} TAGMSG ben
      ann: @+typing=active TAGMSG @#a
      ann: @+typing=active TAGMSG #no
      ann< ~403 ann #no :No such channel
@@ -281,7 +282,8 @@ tags('an echo is what others get, with the same id', async () => {
     for (const verb of [`PRIVMSG ${target} :hi`, `NOTICE ${target} :hi`, `TAGMSG ${target}`]) {
       const echoed = await from.say(`@+x=y ${verb}`);
       assert.is(echoed.length, 1, verb);
-      assert.match(echoed[0] ?? '', '@+x=y;msgid=');
+      // the server's tags come first
+      assert.match(echoed[0] ?? '', /^@msgid=\S+;time=\S+;\+x=y /);
       assert.equal(to.take(), echoed, verb);
     }
   }

@@ -12,6 +12,7 @@ import {
   join,
   openIrc,
   register,
+  rest,
   roomNamed,
   STARTED,
   type TestIrc,
@@ -283,6 +284,21 @@ whowas('tells of those who have gone, the latest first', async () => {
      ann: WHOWAS
      ann< ~431 ann :No nickname given`,
   );
+});
+
+whowas('of one name no more than 50 are told', async () => {
+  const on = openIrc();
+  const ann = await register(on, 'ann');
+  for (let n = 1; n <= 30; n++) {
+    ann.send(`NICK ben${n}\r\nNICK ann\r\n`);
+    await rest();
+  }
+  ann.take();
+  for (const words of ['*', '* 60', '* -1']) {
+    const told = (await ann.say(`WHOWAS ${words}`)).filter((line) => line.includes(' 314 '));
+    assert.is(told.length, 50);
+    assert.match(told[0] ?? '', ' 314 ann ben30 ');
+  }
 });
 
 whowas.run();

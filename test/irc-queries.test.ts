@@ -57,6 +57,7 @@ queries('VERSION, TIME, INFO, ADMIN, LINKS', async () => {
      ann< ~351 ann parley-${VERSION} irc.example :…
      ann< ~005 ann …
      ann< ~005 ann …
+     ann< ~005 ann …
      ann: TIME
      ann< ~391 ann irc.example :2026-01-02 13:01:01 UTC
      ann: INFO
@@ -289,6 +290,7 @@ support('says what there is', async () => {
     MODES: '13',
     MONITOR: '100',
     MSGREFTYPES: 'msgid,timestamp',
+    NAMELEN: '160',
     NETWORK: 'Our\\x20House',
     NICKLEN: '64',
     PREFIX: '(ov)@+',

@@ -1,7 +1,18 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { addOther, converse, gather, IrcClient, makeAccount, openIrc, register, rest, SERVER } from './irc-stage.ts';
+import {
+  addOther,
+  converse,
+  gather,
+  HOST,
+  IrcClient,
+  makeAccount,
+  openIrc,
+  register,
+  rest,
+  SERVER,
+} from './irc-stage.ts';
 import { randomFrom } from './random.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -31,6 +42,7 @@ coming('001 to 005, how many there are, and the message of the day', async () =>
      ann< ~004 ann irc.example parley-… Biow Ibeiklmnostv Ibeklov
      ann< ~005 ann …:are supported by this server
      ann< ~005 ann …:are supported by this server
+     ann< ~005 ann …:are supported by this server
      ann< ~251 ann :There are 1 users and 0 invisible on 1 server(s)
      ann< ~255 ann :I have 1 clients and 0 servers
      ann< ~265 ann 1 1 :Current local users 1, max 1
@@ -40,6 +52,27 @@ coming('001 to 005, how many there are, and the message of the day', async () =>
      ann< ~372 ann :- 
      ann< ~372 ann :- Ask for help with HELP.
      ann< ~376 ann :End of /MOTD command`,
+  );
+});
+
+coming('nobody is called like the server', async () => {
+  const on = openIrc({ serverName: 'parley' });
+  const ann = new IrcClient(on, 'ann');
+  assert.equal(await ann.say('NICK Parley', 'USER ann 0 * :Ann'), [':parley 433 * Parley :The name Parley is taken']);
+  assert.ok((await ann.say('NICK ann')).some((line) => line.startsWith(':parley 001 ann ')));
+  assert.equal(await ann.say('NICK parley'), [':parley 433 ann parley :The name parley is taken']);
+});
+
+coming('a real name is cut between characters', async () => {
+  const on = openIrc();
+  await converse(
+    on,
+    `ann: NICK ann
+     ann: USER ann 0 * :x${'🙂'.repeat(100)}
+     ann< ...
+     ann: WHOIS ann
+     ann< ~311 ann ann ann ${HOST} * x${'🙂'.repeat(79)}
+     ann< ...`,
   );
 });
 
@@ -300,20 +333,52 @@ caps('REQ is all or nothing; LIST says what is on', async () => {
   await converse(
     on,
     `ann: CAP REQ :server-time batch
-     ann< ~CAP * ACK :server-time batch
+     ann< @time=2026-01-01T12:00:00.000Z ~CAP * ACK :server-time batch
      ann: CAP REQ :echo-message no/such
-     ann< ~CAP * NAK :echo-message no/such
+     ann< @time=2026-01-01T12:00:00.000Z ~CAP * NAK :echo-message no/such
      ann: CAP LIST
-     ann< ~CAP * LIST :server-time batch
+     ann< @time=2026-01-01T12:00:00.000Z ~CAP * LIST :server-time batch
      ann: CAP REQ :-batch setname
-     ann< ~CAP * ACK :-batch setname
+     ann< @time=2026-01-01T12:00:00.000Z ~CAP * ACK :-batch setname
      ann: CAP LIST
-     ann< ~CAP * LIST :server-time setname
+     ann< @time=2026-01-01T12:00:00.000Z ~CAP * LIST :server-time setname
      ann: CAP REQ :-server-time -setname
      ann< ~CAP * ACK :-server-time -setname
      ann: CAP LIST
      ann< ~CAP * LIST :`,
   );
+});
+
+caps('cap-notify comes with version 302 and stays; who has asked for it may do without it', async () => {
+  const on = openIrc();
+  await converse(
+    on,
+    `ann: CAP LS 302
+     ann< ~CAP * LS :…sasl=PLAIN…
+     ann: CAP REQ :-cap-notify
+     ann< ~CAP * NAK -cap-notify
+     ann: CAP REQ :setname -cap-notify
+     ann< ~CAP * NAK :setname -cap-notify
+     ann: CAP REQ cap-notify
+     ann< ~CAP * ACK cap-notify
+     ann: CAP LIST
+     ann< ~CAP * LIST cap-notify
+     ben: CAP LS
+     ben< ~CAP * LS :…
+     ben: CAP REQ :cap-notify
+     ben< ~CAP * ACK cap-notify
+     ben: CAP REQ :-cap-notify
+     ben< ~CAP * ACK -cap-notify
+     ben: CAP LIST
+     ben< ~CAP * LIST :`,
+  );
+});
+
+caps('who knows version 302 knows it as long as the connection lasts', async () => {
+  const on = openIrc();
+  const ann = new IrcClient(on, 'ann');
+  const [all] = await ann.say('CAP LS 302');
+  for (const again of ['CAP LS', 'CAP LS 301', 'CAP LS 303']) assert.equal(await ann.say(again), [all]);
 });
 
 caps('what is no subcommand: 410; CAP alone: 461', async () => {
@@ -353,7 +418,7 @@ caps('may be changed later, with the nick before the answer', async () => {
   await converse(
     on,
     `ann: CAP REQ server-time
-     ann< ~CAP ann ACK server-time
+     ann< @time=2026-01-01T12:00:00.000Z ~CAP ann ACK server-time
      ben: PRIVMSG #a :one
      ann< @time=2026-01-01T12:00:00.000Z :ben!ben@198.51.100.7 PRIVMSG #a one
      ann: CAP REQ -server-time
@@ -379,7 +444,7 @@ caps('sts is told to those who read its value, and is not to be asked for', asyn
   const on = openIrc({ sts: 'port=6697,duration=2592000' });
   const ann = new IrcClient(on, 'ann');
   assert.match((await ann.say('CAP LS 302')).join(), / sts=port=6697,duration=2592000(?: |$)/);
-  assert.not.match((await ann.say('CAP LS')).join(), /\bsts\b/);
+  assert.not.match((await new IrcClient(on, 'ben').say('CAP LS')).join(), /\bsts\b/);
   assert.equal(await ann.say('CAP REQ sts'), [`:${SERVER} CAP * NAK sts`]);
 });
 
@@ -450,7 +515,7 @@ accounts('SASL PLAIN before one is somebody: the registered nick may be worn', a
      ann: AUTHENTICATE PLAIN
      ann< AUTHENTICATE +
      ann: AUTHENTICATE ${plain('ann', 'sesame')}
-     ann< ~900 ann ann Ann :You are now logged in as Ann
+     ann< ~900 ann ann!ann@198.51.100.7 Ann :You are now logged in as Ann
      ann< ~903 ann :SASL authentication successful
      ann: CAP END
      ann< ~001 ann …
@@ -485,7 +550,7 @@ for (const [name, said] of [
        x: AUTHENTICATE PLAIN
        x< AUTHENTICATE +
        x: AUTHENTICATE ${plain('ann', 'sesame', 'ann')}
-       x< ~900 * * ann :You are now logged in as ann
+       x< ~900 * *!*@198.51.100.7 ann :You are now logged in as ann
        x< ~903 * :SASL authentication successful`,
     );
   });
@@ -608,7 +673,7 @@ accounts('PASS is the password of the account of that name', async () => {
     `one: PASS boss:other
      one: NICK ben
      one: USER ben 0 * :Ben
-     one< ~900 ben ben boss :You are now logged in as boss
+     one< ~900 ben ben!ben@198.51.100.7 boss :You are now logged in as boss
      one< ~001 ben …
      one< ...
      two: PASS wrong
@@ -644,7 +709,7 @@ accounts('who sits on the nick stays there; another connection of the account ha
     `two: PASS ann:sesame
      two: NICK ann
      two: USER two 0 * :Two
-     two< ~900 ann ann ann :You are now logged in as ann
+     two< ~900 ann ann!two@198.51.100.7 ann :You are now logged in as ann
      two< ~433 * ann :…
      two: NICK ann2
      two< ~001 ann2 …
@@ -666,7 +731,7 @@ accounts('REGISTER makes an account, and one is logged in to it', async () => {
      ann: NICK ann
      ann: REGISTER * * sesame
      ann< ~REGISTER SUCCESS ann :…
-     ann< ~900 ann ann ann :You are now logged in as ann
+     ann< ~900 ann ann!*@198.51.100.7 ann :You are now logged in as ann
      ann: USER ann 0 * :Ann
      ann: CAP END
      ann< ~001 ann …
@@ -703,6 +768,31 @@ accounts('REGISTER of who is in: rooms are told of the account, and the nick is 
     `ben< ...
      x: NICK ann
      x< ~433 x ann :…`,
+  );
+});
+
+accounts('REGISTER *: what is refused names the account that it would have been', async () => {
+  const on = openIrc();
+  await makeAccount(on, 'ann', 'sesame');
+  await converse(
+    on,
+    `x: NICK ann
+     x: REGISTER * * sesame
+     x< ~FAIL REGISTER ACCOUNT_EXISTS ann :…`,
+  );
+});
+
+accounts('VERIFY: there is nothing to verify', async () => {
+  const on = openIrc();
+  await register(on, 'ann', { password: 'sesame' });
+  await converse(
+    on,
+    `ann: VERIFY ann 123
+     ann< ~FAIL VERIFY ALREADY_AUTHENTICATED ann :…
+     x: VERIFY ann 123
+     x< ~FAIL VERIFY INVALID_CODE ann :…
+     x: VERIFY ann
+     x< ~461 * VERIFY :Not enough parameters`,
   );
 });
 

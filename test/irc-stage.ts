@@ -295,7 +295,7 @@ export async function converse(on: TestIrc, script: string): Promise<void> {
     else if (how === '<') hears(on, id, text, linesOf(id));
     else {
       nothingMore(`${id}: ${text}`);
-      says(on.clients.get(id) ?? new IrcClient(on, id), text);
+      says(on, on.clients.get(id) ?? new IrcClient(on, id), text);
       await rest();
     }
   }
@@ -303,9 +303,9 @@ export async function converse(on: TestIrc, script: string): Promise<void> {
   assert.equal(on.bugs, []);
 }
 
-function says(client: IrcClient, text: string): void {
+function says(on: TestIrc, client: IrcClient, text: string): void {
   if (text === '<broken>') client.breaks();
-  else if (text === '<half-close>') client.session.ended();
+  else if (text === '<half-close>') client.session.ended(on.clock.now);
   else client.send(`${text}\r\n`);
 }
 

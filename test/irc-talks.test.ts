@@ -131,7 +131,7 @@ talk('notices, actions and tags are kept; requests to programs and tags alone ar
     on,
     `ben: CHATHISTORY LATEST ann * 9
      ben< ~BATCH +…
-     ben< @batch=…;+draft/reply=p9;msgid=p1;time=${time(0)};account=ann :ann!… NOTICE ben :take note
+     ben< @batch=…;msgid=p1;time=${time(0)};account=ann;+draft/reply=p9 :ann!… NOTICE ben :take note
      ben< @batch=…;msgid=p2;time=${time(0)};account=ann :ann!… PRIVMSG ben :\x01ACTION waves\x01
      ben< ~BATCH -…`,
   );

@@ -564,6 +564,15 @@ said('to one alone is kept for whoever of the two has an account, under an id am
   assert.is(store.keptWhispers.length, 1);
 });
 
+said('ids of a server that was started again are others', () => {
+  const startedAt = (now: number) => {
+    const backbone = new LocalBackbone(new MemoryStore());
+    return new House({ backbone, wall: () => now, onBug: () => {} });
+  };
+  const ids = [1000, 1001].map(startedAt).flatMap((house) => [house.newId(), house.newId()]);
+  assert.is(new Set(ids).size, 4);
+});
+
 said('last is known for many rooms at once, and where each account has read to', async () => {
   const { house, clock, ann, room } = await founded();
   const empty = await house.openRoom('empty');
