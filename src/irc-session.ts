@@ -2,12 +2,11 @@
 // holds up those behind it. What each command does is in the files of irc-commands.ts.
 
 import type { Login } from './accounts.ts';
-import { HouseError } from './errors.ts';
 import type { Invited, Person, Signal, Whisper } from './events.ts';
 import type { Irc, Said } from './irc.ts';
 import type { IrcAudience } from './irc-audience.ts';
 import { Caps } from './irc-caps.ts';
-import { commandNamed } from './irc-commands.ts';
+import { dispatch } from './irc-dispatch.ts';
 import { messagesIn } from './irc-lines.ts';
 import { NUMERICS, type Numeric } from './irc-numerics.ts';
 import { IrcOut, type Outlet } from './irc-out.ts';
@@ -16,7 +15,7 @@ import { Registration } from './irc-registration.ts';
 import { Turn } from './irc-turn.ts';
 import type { Member, Room } from './room.ts';
 import type { Port, Session } from './session.ts';
-import { IrcDecoder, type IrcHeard, type IrcMessage } from './wire-irc.ts';
+import { IrcDecoder, type IrcHeard } from './wire-irc.ts';
 
 /** Who has no nick by then never will. */
 const REGISTRATION_MS = 60_000;
@@ -352,57 +351,16 @@ export class IrcSession implements Session, Outlet {
 
   #handle(heard: IrcHeard): void {
     this.out.begin(heard.kind === 'fault' ? heard.label : heard.tags.label);
-    if (heard.kind === 'fault') {
-      this.#fault(heard.code, heard.command);
-      return this.out.settle();
-    }
-    const work = this.#run(heard);
+    const work = dispatch(this, heard);
     if (!work) return this.out.settle();
     this.#busy = true;
     work
-      .catch((error) => this.#refuse(heard.command, error))
       .then(() => {
         this.out.settle();
         this.#busy = false;
         this.#goOn();
       })
       .catch((error) => this.port.fail(error));
-  }
-
-  #fault(code: 'too-long' | 'not-utf8', command: string): void {
-    if (code === 'too-long') this.reply('ERR_INPUTTOOLONG', 'Input line was too long');
-    else this.fail(command || '*', 'INVALID_UTF8', 'Message rejected, it is not UTF-8');
-  }
-
-  #run(message: IrcMessage): Promise<void> | undefined {
-    const { command, params } = message;
-    const row = commandNamed(command);
-    if (!row) {
-      if (this.registration) this.reply('ERR_NOTREGISTERED', 'You have not registered');
-      else this.reply('ERR_UNKNOWNCOMMAND', command, 'Unknown command');
-      return undefined;
-    }
-    if (this.registration && !row.isForStrangers) {
-      this.reply('ERR_NOTREGISTERED', 'You have not registered');
-      return undefined;
-    }
-    if (params.length < (row.minParams ?? 0)) {
-      this.reply('ERR_NEEDMOREPARAMS', command, 'Not enough parameters');
-      return undefined;
-    }
-    try {
-      return row.run(this, message) ?? undefined;
-    } catch (error) {
-      this.#refuse(command, error);
-      return undefined;
-    }
-  }
-
-  /** What the house refuses, and no command has words of its own for. */
-  #refuse(command: string, error: unknown): void {
-    if (!(error instanceof HouseError)) throw error;
-    if (error.code === 'too-fast') this.reply('RPL_TRYAGAIN', command, error.message);
-    else this.reply('ERR_UNKNOWNERROR', command, error.message);
   }
 
   // --- the end ---------------------------------------------------------------------------------------------
