@@ -12,6 +12,7 @@ Measures the server in dist/ and the IRC servers that are installed (inspircd, n
 
 Options:
   --server COMMAND  the server to measure; the word TEMPFILE in it becomes a path for its data
+  --against NAME    only that one of the others: inspircd or ngircd
   --only PART       ${PARTS.join(', ')}
   --rounds N        rounds, of which the tables give medians (default: 3)
   --quick           fewer points, shorter, one round
@@ -19,13 +20,14 @@ Options:
 `;
 
 async function main(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: FANOUT_OPTIONS });
+  const { values } = parseArgs({ args, options: { ...FANOUT_OPTIONS, against: { type: 'string' } } });
   if (values.help) return void process.stdout.write(USAGE);
   const options = checkOptions('irc', values);
   checkBuilt(values.server);
   printMachine();
-  const peers = installedPeers();
-  if (peers.length === 0) process.stderr.write('neither inspircd nor ngircd is installed: Parley alone\n');
+  const peers = installedPeers().filter(({ name }) => [undefined, name.toLowerCase()].includes(values.against));
+  if (peers.length === 0)
+    process.stderr.write(`${values.against ?? 'inspircd or ngircd'} is not installed: Parley alone\n`);
   await runTables(options, [...peers, candidateOf('Parley', values.server)]);
 }
 
