@@ -15,6 +15,8 @@ const TYPES = /^(?:conf_reg|no_reg|table_update|msg|GC|ack|offline_messages|stat
 export const MIN_GAP_MS = 30;
 export const MIN_ANSWER_MS = 20;
 export const MAX_ANSWER_MS = 80;
+const REPEAT_MS = 500;
+const MAX_TRIES = 5;
 /** A receiver that was late itself measures nothing. */
 const LATE_MS = 5;
 const BEAT_MS = 2;
@@ -184,9 +186,15 @@ export class Classic {
     await throwAway(text, to, this.host);
   }
 
-  /** A request, and the next datagram after it. */
+  /**
+   * A request, and the next datagram after it. It asks again where nothing comes for long, as classic programs do: a
+   * server that was held up says nothing rather than what would be taken for the answer of something else.
+   */
   async ask(request: string, answer: string | RegExp): Promise<void> {
-    await this.send(request);
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      await this.send(request);
+      if (await this.#datagrams.hasCome(REPEAT_MS)) break;
+    }
     await this.expect(answer);
   }
 

@@ -528,6 +528,16 @@ export class Datagrams extends Watched {
     );
   }
 
+  /** Whether there is anything by then that was not looked at. */
+  hasCome(ms: number): Promise<boolean> {
+    const has = this.until(
+      () => this.#received.length > 0 || undefined,
+      ms,
+      () => '',
+    );
+    return has.catch(() => false);
+  }
+
   /** What has come and was not looked at. */
   rest(): string[] {
     return this.#received.splice(0);
