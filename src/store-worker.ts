@@ -2,7 +2,6 @@
 // (new posts are indexed for searches, deleted rooms' posts and old whispers taken away) is done when nothing has been
 // written for a moment, a batch in each turn, so that what is to be written goes between.
 
-import os from 'node:os';
 import { clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers';
 import { parentPort } from 'node:worker_threads';
 import { type Change, Database, type Group, type StoredRoom } from './database.ts';
@@ -87,7 +86,6 @@ export interface StoreStart {
 const IDLE_MS = 50;
 /** Where there is never a pause, no more than this piles up. */
 const LATEST_MS = 2000;
-const NICENESS = 5;
 /** Where nothing is written, what is too old goes all the same. */
 const TIDY_EVERY_MS = 3_600_000;
 
@@ -224,15 +222,4 @@ function hear(message: ToWorker): void {
   }
 }
 
-/** Where the cores are busy, chat comes before the disk. Other systems know no priority of one thread. */
-function comeSecond(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    os.setPriority(NICENESS);
-  } catch {
-    // not everybody may
-  }
-}
-
-comeSecond();
 parentPort?.on('message', hear);
