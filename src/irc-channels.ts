@@ -68,11 +68,6 @@ export function targetOf(session: IrcSession, nick: string): Person | undefined 
   return person;
 }
 
-/** A list in which nothing stands is none. */
-function needsMore(session: IrcSession, command: string): undefined {
-  session.reply('ERR_NEEDMOREPARAMS', command, 'Not enough parameters');
-}
-
 /** An operator of the server may rule rooms without being in them, and hears of it all the same. */
 export function tellOutside(session: IrcSession, room: Room, command: string, params: readonly string[]): void {
   if (!isIn(session, room)) tellSelf(session, command, params);
@@ -87,7 +82,8 @@ function tellSelf(session: IrcSession, command: string, params: readonly string[
 
 async function join(session: IrcSession, { params: [channels = '', keys = ''] }: IrcMessage): Promise<void> {
   if (channels === '0') return leaveAll(session);
-  if (wordsOf(channels).length === 0) return needsMore(session, 'JOIN');
+  // a list in which nothing stands is none
+  if (wordsOf(channels).length === 0) return session.needsMore('JOIN');
   const those = keys.split(',');
   for (const [nth, channel] of channels.split(',').entries()) {
     if (session.isGone) return;
@@ -153,7 +149,7 @@ function leaveAll(session: IrcSession): void {
 function part(session: IrcSession, { params: [channels = '', reason = ''] }: IrcMessage): undefined {
   const member = memberOf(session);
   const those = wordsOf(channels);
-  if (those.length === 0) return needsMore(session, 'PART');
+  if (those.length === 0) return session.needsMore('PART');
   for (const channel of those) {
     const room = roomOf(session, channel);
     if (!room) continue;
@@ -199,7 +195,7 @@ function sendTopic(session: IrcSession, room: Room): void {
 function kick(session: IrcSession, { params: [channels = '', nicks = '', reason = ''] }: IrcMessage): undefined {
   const [rooms, people] = [wordsOf(channels), wordsOf(nicks)];
   const isComplete = people.length > 0 && (rooms.length === 1 || rooms.length === people.length);
-  if (!isComplete) return needsMore(session, 'KICK');
+  if (!isComplete) return session.needsMore('KICK');
   for (const [nth, nick] of people.slice(0, MAX_KICKED).entries()) {
     if (session.isGone) return;
     kickOne(session, rooms[nth] ?? (rooms[0] as string), nick, reason);
@@ -230,7 +226,7 @@ export const NOT_THERE = "They aren't on that channel";
 
 function invite(session: IrcSession, { params: [nick, channel] }: IrcMessage): Promise<void> | undefined {
   if (nick === undefined) return listInvitations(session);
-  if (channel === undefined) return needsMore(session, 'INVITE');
+  if (channel === undefined) return session.needsMore('INVITE');
   const whom = targetOf(session, nick);
   return whom && withRoom(session, channel, (room) => inviteInto(session, room, channel, whom));
 }

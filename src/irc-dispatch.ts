@@ -23,9 +23,7 @@ function run(session: IrcSession, message: IrcMessage): Promise<void> | undefine
     return session.reply('ERR_NOTREGISTERED', 'You have not registered') as undefined;
   }
   if (!row) return session.reply('ERR_UNKNOWNCOMMAND', command, 'Unknown command') as undefined;
-  if (params.length < (row.minParams ?? 0)) {
-    return session.reply('ERR_NEEDMOREPARAMS', command, 'Not enough parameters') as undefined;
-  }
+  if (params.length < (row.minParams ?? 0)) return session.needsMore(command);
   return row.run(session, message);
 }
 

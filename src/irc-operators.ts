@@ -55,7 +55,7 @@ function putOut(session: IrcSession, person: Person, why: string): boolean {
 
 function wallops(session: IrcSession, { params: [text = ''] }: IrcMessage): undefined {
   if (!isOper(session)) return;
-  if (text === '') return void session.reply('ERR_NEEDMOREPARAMS', 'WALLOPS', 'Not enough parameters');
+  if (text === '') return session.needsMore('WALLOPS');
   const at = session.irc.options.wall();
   const { account } = personOf(session);
   const said = { source: session.prefix, command: 'WALLOPS', params: [text], at, account };

@@ -153,7 +153,7 @@ function user(session: IrcSession, { params }: IrcMessage): Promise<void> | unde
   const { registration } = session;
   if (!registration || registration.hasUser)
     return void session.reply('ERR_ALREADYREGISTERED', 'You may not reregister');
-  if (name === '' || realName === '') return void session.reply('ERR_NEEDMOREPARAMS', 'USER', 'Not enough parameters');
+  if (name === '' || realName === '') return session.needsMore('USER');
   session.user = name.replace(/[^\w.~-]/g, '').slice(0, USER_CHARS) || 'user';
   session.realName = cut(realName, REAL_NAME_CHARS);
   registration.hasUser = true;

@@ -174,6 +174,10 @@ export class IrcSession implements Session, Outlet {
     this.out.send({ source: this.irc.serverName, command: NUMERICS[numeric], params: [this.nick, ...params] });
   }
 
+  needsMore(command: string): undefined {
+    this.reply('ERR_NEEDMOREPARAMS', command, 'Not enough parameters');
+  }
+
   /** A numeric that answers nothing. */
   inform(numeric: Numeric, ...params: readonly string[]): void {
     const message = { source: this.irc.serverName, command: NUMERICS[numeric], params: [this.nick, ...params] };

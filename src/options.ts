@@ -12,6 +12,7 @@ import {
   wholeNumber,
 } from './arguments.ts';
 import { BUILT, DIALECTS, type DialectName } from './dialects.ts';
+import { DEFAULT_LIMITS } from './house-options.ts';
 import { IRC_ROWS, type IrcWanted, ircOf } from './irc-options.ts';
 import type { KillPolicy } from './lab.ts';
 import { parseLimit, trustedCidr, type Written } from './limits.ts';
@@ -21,7 +22,7 @@ import { ownFile, type TlsSource } from './tls-files.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_DAYS = 36_500;
-const DEFAULT_PRIVATE_DAYS = 365;
+const DEFAULT_PRIVATE_DAYS = DEFAULT_LIMITS.whisperMs / DAY_MS;
 const MAX_UPLOAD_BYTES = 1024 ** 4;
 const MAX_UPLOADS_BYTES = 1024 ** 5;
 

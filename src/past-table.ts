@@ -1,10 +1,9 @@
 // Layer 2. What was said in many places (rooms, talks), each in the order of its ids, and what of that is between two
 // bounds. The transactions are the caller's.
 
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Bound, HistoryRange } from './database-rows.ts';
-
-export type PastRow = Record<string, SQLOutputValue>;
+import type { Row } from './row-readers.ts';
 
 /** Of a row: said where not everybody could come in. */
 export const IS_CONFIDENTIAL = "coalesce(extra ->> '$.isConfidential', 0)";
@@ -18,7 +17,7 @@ export class PastTable {
   }
 
   /** Oldest first. */
-  rows(place: number, { limit, before, after, isOldestFirst, since = 0, opened = 0 }: HistoryRange): PastRow[] {
+  rows(place: number, { limit, before, after, isOldestFirst, since = 0, opened = 0 }: HistoryRange): Row[] {
     const earliest = since > 0 ? this.#firstFrom(place, Math.ceil(since)) : 0;
     const from = Math.max(earliest, after === undefined ? 0 : this.#after(place, after));
     const to = before === undefined ? Number.MAX_SAFE_INTEGER : this.#before(place, before);
@@ -43,7 +42,7 @@ export class PastTable {
 }
 
 /** The lowest id of what was said at that time or later: ids and times rise together, so it is searched by halves. */
-export function firstFrom(span: PastRow | undefined, at: number, from: (id: number) => PastRow | undefined): number {
+export function firstFrom(span: Row | undefined, at: number, from: (id: number) => Row | undefined): number {
   let low = Number(span?.first ?? 0);
   let high = Number(span?.last ?? 0) + 1;
   while (low < high) {

@@ -3,7 +3,8 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import type { HistoryRange, LastPost } from './database.ts';
-import { type PastRow, PastTable } from './past-table.ts';
+import { PastTable } from './past-table.ts';
+import type { Row } from './row-readers.ts';
 import { prepareChange } from './word-index.ts';
 
 /** The marks of one account; beyond, the one furthest back goes. */
@@ -19,7 +20,7 @@ export class RoomTables {
   }
 
   /** Oldest first. */
-  posts(room: number, range: HistoryRange): PastRow[] {
+  posts(room: number, range: HistoryRange): Row[] {
     return this.#posts.rows(room, range);
   }
 

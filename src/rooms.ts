@@ -249,13 +249,13 @@ export class House extends HouseRooms {
 
   /** To one person of this node alone; undefined when that one can't be told. Who of the two has an account keeps it. */
   whisper(from: Member, to: Person, text: string, { isPassing, ...more }: Whispering = {}): Whisper | undefined {
-    const whom = this.#people.member(to.id)?.person;
+    const whom = this.#people.member(to.id);
     if (!whom || text.length > this.limits.textChars) return undefined;
-    const isKept = !isPassing && this.limits.whisperMs > 0 && isForKeeping(from.person, whom) && !this.#closed;
+    const isKept = !isPassing && this.limits.whisperMs > 0 && isForKeeping(from.person, whom.person) && !this.#closed;
     if (!isKept) return this.#whisper(from.person, whom, text, more);
     const keptAs = this.backbone.nextId();
     const whisper = this.#whisper(from.person, whom, text, more, keptAs);
-    if (whisper) this.backbone.keepWhisper({ ...whisper, id: keptAs, to: whom });
+    if (whisper) this.backbone.keepWhisper({ ...whisper, id: keptAs, to: whom.person });
     return whisper;
   }
 
@@ -340,7 +340,7 @@ export class House extends HouseRooms {
     const { who, whom } = event;
     const member = this.#people.member(whom.id);
     if (!member || member.tongue.invited?.(member, event)) return;
-    this.#whisper(who, whom, `${who.name} invites you to the room ${name}`);
+    this.#whisper(who, member, `${who.name} invites you to the room ${name}`);
   }
 
   #deleted(room: Room, { at }: Deleted): void {
@@ -377,16 +377,14 @@ export class House extends HouseRooms {
 
   #whisper(
     who: Person,
-    to: Person,
+    member: Member,
     text: string,
     { notice, tags, id = this.newId() }: Whispering = {},
     keptAs?: number,
   ): Whisper | undefined {
-    const member = this.#people.member(to.id);
-    if (!member) return undefined;
     const kept = keptAs !== undefined && { keptAs };
     const more = { ...(notice && { notice }), ...(tags !== undefined && { tags }), ...kept };
-    const whisper: Whisper = { kind: 'whisper', to: to.id, who, at: this.wall(), text, id, ...more };
+    const whisper: Whisper = { kind: 'whisper', to: member.person.id, who, at: this.wall(), text, id, ...more };
     return member.tongue.whisper?.(member, whisper) ? whisper : undefined;
   }
 

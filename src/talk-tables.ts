@@ -1,9 +1,10 @@
 // Layer 2. What is said in private: the statements of talks and whispers. Each account keeps its own side of a talk, so
 // that nobody's bounds are another's. Part of the database: it is called within its transactions.
 
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { HistoryRange, NewWhisper, Talk, TalkSide, TalksRange, WhisperRow } from './database-rows.ts';
 import { firstFrom, PastTable } from './past-table.ts';
+import { postOf, type Row } from './row-readers.ts';
 import { prepareChange } from './word-index.ts';
 
 /** Of one talk; beyond, the oldest go. */
@@ -164,14 +165,6 @@ function statements(db: DatabaseSync) {
   };
 }
 
-function whisperOf(row: Record<string, SQLOutputValue>): WhisperRow {
-  return {
-    id: Number(row.id),
-    at: Number(row.at),
-    name: String(row.name),
-    target: String(row.target),
-    dialect: String(row.dialect),
-    text: String(row.text),
-    ...(row.extra !== null && { extra: String(row.extra) }),
-  };
+function whisperOf(row: Row): WhisperRow {
+  return { ...postOf(row), target: String(row.target) };
 }
